@@ -1,1 +1,61 @@
-fn main() {}
+//! `cargo xtask`: builds the interpreter with `gc.remap` from a pinned CPython and a patch series.
+//!
+//! This file only dispatches; each verb has a file of its own.
+
+mod fetch;
+mod flavour;
+mod git;
+mod half_made;
+mod hash;
+mod lock;
+mod patches;
+mod prefixes;
+mod proc;
+mod project;
+mod source_tree;
+mod ui;
+mod vendor;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version, about, max_term_width = 100)]
+struct Cli {
+    /// Build here instead of in build/
+    #[arg(long, global = true, value_name = "DIR", env = "GC_REMAP_BUILD_DIR")]
+    build_dir: Option<PathBuf>,
+    /// Work on another project folder (for the tool's own tests)
+    #[arg(long, global = true, value_name = "DIR", hide = true)]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Fetch, verify and extract the pristine source into vendor/; later steps work offline
+    Vendor(vendor::Args),
+    /// Work on the patch series in cpython-patches/
+    Patches(patches::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result =
+        project::Project::open(cli.root.as_deref(), cli.build_dir.as_deref()).and_then(|project| {
+            match cli.verb {
+                Verb::Vendor(args) => vendor::run(&project, &args),
+                Verb::Patches(args) => patches::run(&project, &args),
+            }
+        });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
