@@ -2,18 +2,24 @@
 //!
 //! This file only dispatches; each verb has a file of its own.
 
+mod build_python;
+mod deps;
+mod engine;
 mod fetch;
 mod flavour;
 mod git;
 mod half_made;
 mod hash;
+mod interpreter;
 mod lock;
 mod patches;
 mod prefixes;
 mod proc;
 mod project;
 mod source_tree;
+mod step;
 mod ui;
+mod validate;
 mod vendor;
 
 use std::path::PathBuf;
@@ -36,6 +42,8 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Verb {
+    /// Build the interpreter and install it into build/<flavour>/prefix
+    BuildPython(build_python::Args),
     /// Fetch, verify and extract the pristine source into vendor/; later steps work offline
     Vendor(vendor::Args),
     /// Work on the patch series in cpython-patches/
@@ -47,6 +55,7 @@ fn main() -> ExitCode {
     let result =
         project::Project::open(cli.root.as_deref(), cli.build_dir.as_deref()).and_then(|project| {
             match cli.verb {
+                Verb::BuildPython(args) => build_python::run(&project, &args),
                 Verb::Vendor(args) => vendor::run(&project, &args),
                 Verb::Patches(args) => patches::run(&project, &args),
             }
