@@ -26,17 +26,6 @@ impl Flavour {
         }
     }
 
-    /// The option of `build-python` that asks for this flavour.
-    pub fn option(self) -> &'static str {
-        match self {
-            Flavour::Release => "",
-            Flavour::Debug => " --debug",
-            Flavour::Asan => " --asan",
-            Flavour::Pgo => " --pgo",
-            Flavour::Unpatched => " --unpatched",
-        }
-    }
-
     pub fn configure_args(self) -> &'static [&'static str] {
         match self {
             Flavour::Release | Flavour::Unpatched => &[],

@@ -2,6 +2,7 @@
 //!
 //! This file only dispatches; each verb has a file of its own.
 
+mod bench;
 mod build_python;
 mod deps;
 mod engine;
@@ -18,6 +19,7 @@ mod proc;
 mod project;
 mod source_tree;
 mod step;
+mod test;
 mod ui;
 mod validate;
 mod vendor;
@@ -48,6 +50,10 @@ enum Verb {
     Vendor(vendor::Args),
     /// Work on the patch series in cpython-patches/
     Patches(patches::Args),
+    /// Bring the interpreters up to date and run all tests of the workspace
+    Test(test::Args),
+    /// Measure the built interpreter with benches/bench.py
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +64,8 @@ fn main() -> ExitCode {
                 Verb::BuildPython(args) => build_python::run(&project, &args),
                 Verb::Vendor(args) => vendor::run(&project, &args),
                 Verb::Patches(args) => patches::run(&project, &args),
+                Verb::Test(args) => test::run(&project, &args),
+                Verb::Bench(args) => bench::run(&project, &args),
             }
         });
     match result {

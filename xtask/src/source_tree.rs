@@ -8,6 +8,7 @@
 //! tool knows its own work by the record it keeps of the last commit that it checked out, and an
 //! interrupted checkout by a note that it leaves before it begins.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -317,6 +318,8 @@ fn create(project: &Project, src: &Path, message: &str) -> Result<()> {
         temp.path().join(".git/gc-remap.json"),
         serde_json::to_vec(&record)?,
     )?;
+    // A temporary folder is private; a source tree need not be.
+    fs::set_permissions(temp.path(), PermissionsExt::from_mode(0o755))?;
     fs::rename(temp.path(), src)?;
     // The folder has become `src`: there is nothing left to remove.
     let _ = temp.keep();

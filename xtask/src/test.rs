@@ -1,0 +1,70 @@
+//! `cargo xtask test`: interpreters up to date, then every test of the workspace.
+
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::build_python;
+use crate::flavour::Flavour;
+use crate::interpreter::Options;
+use crate::proc;
+use crate::project::Project;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    cargo xtask test                      # everything, on release and debug interpreters\n  \
+    cargo xtask test --flavour asan dict  # the tests with `dict` in their names, on the asan build too\n  \
+    cargo xtask test -- --list            # arguments after -- go to the test runner")]
+pub struct Args {
+    /// Have GC_REMAP_FLAVOUR name this one for tests that run on one interpreter
+    #[arg(long, value_enum)]
+    flavour: Option<Flavour>,
+    /// Compile with N jobs at once [default: the number of processors]
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Run only the tests whose names contain this
+    filter: Option<String>,
+    /// Arguments for the test runner
+    #[arg(last = true)]
+    runner: Vec<String>,
+}
+
+pub fn run(project: &Project, args: &Args) -> Result<()> {
+    let mut flavours = vec![Flavour::Release, Flavour::Debug];
+    if let Some(flavour) = args.flavour
+        && !flavours.contains(&flavour)
+    {
+        flavours.push(flavour);
+    }
+    let options = Options {
+        jobs: build_python::jobs(args.jobs),
+        install_deps: false,
+    };
+    // The lock is free again after this: tests may call the tool themselves.
+    build_python::build(project, &flavours, None, &options)?;
+
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    let listing = args.runner.iter().any(|arg| arg == "--list");
+    if proc::output(proc::command(&cargo).args(["nextest", "--version"])).is_ok() {
+        let verb = if listing { "list" } else { "run" };
+        command
+            .args(["nextest", verb, "--workspace"])
+            .args(&args.filter);
+        command.args(args.runner.iter().filter(|arg| *arg != "--list"));
+    } else {
+        command.args(["test", "--workspace"]).args(&args.filter);
+        command.arg("--").args(&args.runner);
+    }
+    command.current_dir(&project.root).stdin(Stdio::null());
+    if let Some(flavour) = args.flavour {
+        command.env("GC_REMAP_FLAVOUR", flavour.name());
+    }
+    let status = command
+        .status()
+        .with_context(|| format!("cannot run `{}`", proc::display(&command)))?;
+    if !status.success() {
+        bail!("`{}` failed", proc::display(&command));
+    }
+    Ok(())
+}
