@@ -111,6 +111,11 @@ impl Tree {
         command
     }
 
+    /// Exists while make runs; where it exists before, make was killed.
+    fn running(&self) -> PathBuf {
+        self.stamps.join("make.running")
+    }
+
     /// Returns what identifies the configuration.
     pub fn configure(
         &self,
@@ -142,8 +147,12 @@ impl Tree {
         let in_place = step.changed() == Some(vec!["configure"]);
         let flags_before = in_place.then(|| compile_flags(&self.dir)).transpose()?;
         step.begin()?;
-        if !in_place && self.dir.exists() {
-            fs::remove_dir_all(&self.dir)?;
+        if !in_place {
+            if self.dir.exists() {
+                fs::remove_dir_all(&self.dir)?;
+            }
+            // With the tree goes what a killed make has left in it.
+            let _ = fs::remove_file(self.running());
         }
         fs::create_dir_all(&self.dir)?;
         let task = Task::spinner(format!("{}: configure", self.name));
@@ -175,7 +184,7 @@ impl Tree {
             return Ok(step.key());
         }
         step.begin()?;
-        let running = self.stamps.join("make.running");
+        let running = self.running();
         if running.exists() {
             mend(&self.dir, fs::metadata(&running)?.modified()?)?;
         }
