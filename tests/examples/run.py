@@ -1,35 +1,46 @@
-"""Run a module of tests; on a debug build again and again, to see that no
-reference is lost or left."""
+"""Run a module of tests; on a debug build each of them again and again, to see
+that no reference is lost or left."""
 
 import gc
 import sys
 import unittest
 
-ROUNDS = 5
+WARM_UP = 3
+ROUNDS = 20
 
 
-def run(name):
-    suite = unittest.defaultTestLoader.loadTestsFromName(name)
-    result = unittest.TextTestRunner(verbosity=0).run(suite)
-    if not result.wasSuccessful() or not result.testsRun:
-        sys.exit(1)
+def cases(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from cases(test)
+        else:
+            yield test
+
+
+def leaked(test):
+    """Caches of the interpreter fill up at times; a leak is one each round."""
+    method = getattr(test, test._testMethodName)
+    for i in range(-WARM_UP, ROUNDS):
+        if i == 0:
+            gc.collect()
+            before = sys.gettotalrefcount()
+        method()
+    gc.collect()
+    difference = sys.gettotalrefcount() - before
+    return difference if abs(difference) >= ROUNDS else 0
 
 
 def main(name):
-    run(name)
-    if not hasattr(sys, "gettotalrefcount"):
-        return
-    deltas = [0] * ROUNDS
-    before = after = 0
-    for i in range(-3, ROUNDS):
-        run(name)
-        gc.collect()
-        after = sys.gettotalrefcount()
-        deltas[i] = after - before
-        before = after
-    # A single one is a cache that has been filled.
-    if sum(1 for delta in deltas if delta != 0) > 1:
-        sys.exit(f"{name} leaks references: {deltas}")
+    suite = unittest.defaultTestLoader.loadTestsFromName(name)
+    tests = list(cases(suite))
+    result = unittest.TextTestRunner(verbosity=0).run(suite)
+    if not result.wasSuccessful() or not result.testsRun:
+        sys.exit(1)
+    if hasattr(sys, "gettotalrefcount"):
+        leaks = {test.id(): leaked(test) for test in tests}
+        leaks = {name: count for name, count in leaks.items() if count}
+        if leaks:
+            sys.exit(f"references leaked in {ROUNDS} rounds: {leaks}")
 
 
 if __name__ == "__main__":

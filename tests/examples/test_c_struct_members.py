@@ -95,7 +95,7 @@ class TypedField(unittest.TestCase):
 
     def test_typed(self):
         node = self.node()
-        self.refuse(node, "meta", [1], "meta must be dict")
+        self.refuse(node, "meta", [1], "meta of .* must be dict")
         new = {"x": 1}
         gc.remap([(node.meta, new)])
         self.assertIs(node.meta, new)
@@ -104,8 +104,8 @@ class TypedField(unittest.TestCase):
 
     def test_layout(self):
         node = self.node()
-        self.refuse(node, "parent", Thing(), "parent must be a Node")
-        self.refuse(node, "parent", Node, "parent must be a Node")
+        self.refuse(node, "parent", Thing(), "parent of .* must be a Node")
+        self.refuse(node, "parent", Node, "parent of .* must be a Node")
         gc.remap([(node.parent, Node((), (), parent=Node((), ())))])
         self.assertEqual(node.depth(), 2)
 
@@ -125,7 +125,7 @@ class TypedField(unittest.TestCase):
 
     def test_callable(self):
         node = self.node()
-        self.refuse(node, "scorer", Thing(), "scorer must be callable")
+        self.refuse(node, "scorer", Thing(), "scorer of .* must be callable")
         gc.remap([(node.scorer, lambda x: -x)])
         self.assertEqual(node.total(), {"a": -1.0, "b": -2.0})
 
