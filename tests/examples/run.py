@@ -5,8 +5,8 @@ import gc
 import sys
 import unittest
 
-WARM_UP = 3
-ROUNDS = 20
+ROUNDS = 10
+TRIES = 4
 
 
 def cases(suite):
@@ -18,16 +18,18 @@ def cases(suite):
 
 
 def leaked(test):
-    """Caches of the interpreter fill up at times; a leak is one each round."""
+    """Caches of the interpreter fill up at first; a leak is one each round."""
     method = getattr(test, test._testMethodName)
-    for i in range(-WARM_UP, ROUNDS):
-        if i == 0:
-            gc.collect()
-            before = sys.gettotalrefcount()
-        method()
-    gc.collect()
-    difference = sys.gettotalrefcount() - before
-    return difference if abs(difference) >= ROUNDS else 0
+    for _ in range(TRIES):
+        gc.collect()
+        before = sys.gettotalrefcount()
+        for _ in range(ROUNDS):
+            method()
+        gc.collect()
+        difference = sys.gettotalrefcount() - before
+        if abs(difference) < ROUNDS:
+            return 0
+    return difference
 
 
 def main(name):
