@@ -6,7 +6,7 @@ import sys
 import unittest
 
 ROUNDS = 10
-TRIES = 4
+TRIES = 30
 
 
 def cases(suite):
