@@ -398,6 +398,8 @@ fn a_killed_build_goes_on_and_ends_in_a_working_interpreter() -> Result<()> {
         command.arg("--build-dir").arg(&build).arg("build-python");
         // Unoptimised: it is the steps that are tried here, not the compiler.
         command.env("OPT", "-O0").process_group(0);
+        // Where a killed compiler leaves its own temporary files.
+        command.env("TMPDIR", dir.path());
         command
     };
 

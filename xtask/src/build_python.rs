@@ -109,9 +109,25 @@ fn patched_source(project: &Project) -> Result<Source> {
     let configure = tree
         .git
         .run(["ls-tree", &content, "configure", "pyconfig.h.in"])?;
+    let all = tree.git.run(["ls-tree", &content])?;
+    let setup = tree.git.run([
+        "ls-tree",
+        &content,
+        "Modules/Setup.bootstrap.in",
+        "Modules/Setup.stdlib.in",
+        "Modules/Setup",
+    ])?;
+    let is_code = |line: &&str| {
+        ["Modules", "Objects", "Parser", "Programs", "Python"]
+            .iter()
+            .any(|dir| line.ends_with(&format!("\t{dir}")))
+    };
+    let mut library: Vec<&str> = all.lines().filter(|line| !is_code(line)).collect();
+    library.push(&setup);
     Ok(Source {
         dir: project.src(),
         configure: key_of(&[&configure]),
+        library: key_of(&library),
         content,
     })
 }
@@ -122,6 +138,7 @@ fn pristine_source(project: &Project) -> Result<Source> {
     Ok(Source {
         dir: project.pristine(),
         configure: content.clone(),
+        library: content.clone(),
         content,
     })
 }

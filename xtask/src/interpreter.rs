@@ -29,6 +29,8 @@ pub struct Source {
     pub content: String,
     /// Identifies what `configure` reads in `dir`.
     pub configure: String,
+    /// Identifies all but the C sources: what an installation has besides compiled code.
+    pub library: String,
 }
 
 pub struct Options {
@@ -81,7 +83,12 @@ pub fn build(
         ("engine", engine),
     ]);
     let made = tree.make(facts.clone(), options.jobs)?;
-    install(project, flavour, &tree, made, with_engine)
+    let facts = Facts::from([
+        ("made", made),
+        ("library", source.library.clone()),
+        ("configuration", facts["configuration"].clone()),
+    ]);
+    install(project, flavour, &tree, facts, with_engine)
 }
 
 /// Whether the tree's configure has the option that links the engine.
@@ -328,33 +335,40 @@ fn install(
     project: &Project,
     flavour: Flavour,
     tree: &Tree,
-    made: String,
+    facts: Facts,
     with_engine: bool,
 ) -> Result<()> {
     let prefix = project.prefix(flavour);
-    let step = Step::new(
-        tree.stamps.join("install.json"),
-        Facts::from([("made", made)]),
-    );
-    if step.is_current() && project.python(flavour).exists() {
+    let step = Step::new(tree.stamps.join("install.json"), facts);
+    let changed = step.changed();
+    let exists = project.python(flavour).exists();
+    if exists && changed.as_ref().is_some_and(|changed| changed.is_empty()) {
         return Ok(());
     }
     step.begin()?;
     let task = Task::spinner(format!("{}: install", flavour.name()));
     let temp = half_made::dir_in(&project.flavour_dir(flavour))?;
+    let staged = temp
+        .path()
+        .join(prefix.strip_prefix("/").unwrap_or(&prefix));
+    // With nothing new but compiled code, most of an installation's time would go into files
+    // that are there already.
+    let targets: &[&str] = if exists && changed == Some(vec!["made"]) {
+        link_tree(&prefix, &staged)?;
+        &["altbininstall", "libainstall", "sharedinstall"]
+    } else {
+        &["install"]
+    };
     let mut command = tree.command("make");
     proc::logged(
         command
-            .arg("install")
+            .args(targets)
             .arg(format!("DESTDIR={}", temp.path().display())),
         &tree.logs.join("install.log"),
         &task,
         |task, line| task.message(line.trim()),
     )
     .context("the installation failed")?;
-    let staged = temp
-        .path()
-        .join(prefix.strip_prefix("/").unwrap_or(&prefix));
     task.message("try it");
     validate::check(&staged, tree.asan, with_engine)?;
     if prefix.exists() {
@@ -366,6 +380,24 @@ fn install(
     }
     step.end()?;
     task.done();
+    Ok(())
+}
+
+/// A copy of hard links. `install` replaces files and never writes into them.
+fn link_tree(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (old, new) = (entry.path(), to.join(entry.file_name()));
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            link_tree(&old, &new)?;
+        } else if kind.is_symlink() {
+            std::os::unix::fs::symlink(fs::read_link(old)?, new)?;
+        } else {
+            fs::hard_link(old, new)?;
+        }
+    }
     Ok(())
 }
 

@@ -54,6 +54,7 @@ pub fn build(
             dir: src.clone(),
             configure: key_of(&[&configure]),
             content: content.clone(),
+            library: content.clone(),
         };
         let configured = build.configure(project, &source, &args, false)?;
         let facts = Facts::from([("source", content), ("configuration", configured)]);
