@@ -145,7 +145,8 @@ impl Tree {
         }
         deps::ensure_present(install_deps)?;
         if compiler.is_none() {
-            // There is one now: the facts have changed.
+            // If there is one now, the facts have changed.
+            self::compiler().context("the compiler that the variable CC names cannot be run")?;
             return self.configure(project, source, args, false);
         }
         deps::ensure_room(project)?;

@@ -79,6 +79,7 @@ impl SourceTree {
             );
         }
         let tree = SourceTree { git, pristine };
+        half_made::sweep(&tree.private(""))?;
         tree.finish_checkout()?;
         Ok(tree)
     }
@@ -102,7 +103,11 @@ impl SourceTree {
     pub fn content(&self) -> Result<String> {
         let temp = half_made::file_in(&self.private(""))?;
         // Git's index remembers the times of files that it has read: start from a copy.
-        fs::copy(self.private("index"), temp.path())?;
+        let index = self.private("index");
+        fs::copy(&index, temp.path())?;
+        // It distrusts files that are as new as the index itself: keep that time.
+        temp.as_file()
+            .set_modified(fs::metadata(&index)?.modified()?)?;
         let git = self.git.with_index(temp.path());
         git.run(["add", "--all"])?;
         git.run(["write-tree"])

@@ -200,7 +200,9 @@ fn write(
     // Same content, other commits: the files and their times are not touched.
     tree.checkout(&canonical, &series_key(&series))?;
     for name in &changes {
-        println!("wrote {}", project.show(&project.series_dir().join(name)));
+        let path = project.series_dir().join(name);
+        let did = if path.exists() { "wrote" } else { "removed" };
+        println!("{did} {}", project.show(&path));
     }
     println!(
         "{} patches, {} file(s) changed",
