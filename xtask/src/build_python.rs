@@ -128,6 +128,7 @@ fn patched_source(project: &Project) -> Result<Source> {
         dir: project.src(),
         configure: key_of(&[&configure]),
         library: key_of(&library),
+        patched: !series.patches.is_empty(),
         content,
     })
 }
@@ -139,6 +140,7 @@ fn pristine_source(project: &Project) -> Result<Source> {
         dir: project.pristine(),
         configure: content.clone(),
         library: content.clone(),
+        patched: false,
         content,
     })
 }

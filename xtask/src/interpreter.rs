@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use fs_err as fs;
 
 use crate::deps;
@@ -31,6 +31,8 @@ pub struct Source {
     pub configure: String,
     /// Identifies all but the C sources: what an installation has besides compiled code.
     pub library: String,
+    /// Whether there is a series, which brings the option that links the engine.
+    pub patched: bool,
 }
 
 pub struct Options {
@@ -49,6 +51,12 @@ pub fn build(
     half_made::sweep(&dir)?;
 
     let with_engine = flavour.patched() && knows_engine(&source.dir)?;
+    ensure!(
+        with_engine || !source.patched,
+        "{}/configure has no --with-remap-engine, which the series should bring: see \
+         `cargo xtask patches check`",
+        project.show(&source.dir)
+    );
     let mut args = vec![
         format!("--prefix={}", project.prefix(flavour).display()),
         // The tool's own commits are no business of `sys.version`.
@@ -59,9 +67,7 @@ pub fn build(
         let archive = engine::archive(project, flavour);
         args.push(format!("--with-remap-engine={}", archive.display()));
     } else if flavour.patched() {
-        note(
-            "the series has no --with-remap-engine yet: the interpreter is built without the engine",
-        );
+        note("the series is empty: the interpreter is built without gc.remap");
     }
 
     let tree = Tree {

@@ -55,6 +55,7 @@ pub fn build(
             configure: key_of(&[&configure]),
             content: content.clone(),
             library: content.clone(),
+            patched: true,
         };
         let configured = build.configure(project, &source, &args, false)?;
         let facts = Facts::from([("source", content), ("configuration", configured)]);
