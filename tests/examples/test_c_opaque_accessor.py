@@ -13,6 +13,11 @@ class Thing:
     pass
 
 
+def refcounts(pairs):
+    (old, new), = pairs
+    return sys.getrefcount(old), sys.getrefcount(new)
+
+
 class UserData(unittest.TestCase):
 
     def test_remap(self):
@@ -24,15 +29,14 @@ class UserData(unittest.TestCase):
     def test_counts(self):
         pairs = [(Thing(), Thing())]
         widgets = [Widget(pairs[0][0]) for _ in range(100)]
-        counts = [sys.getrefcount(x) for x in pairs[0]]
+        counts = refcounts(pairs)
         result = gc.remap(pairs)
         self.assertEqual(result.references, 100)
         self.assertEqual(result.left_behind, (0,))
-        self.assertEqual(sys.getrefcount(pairs[0][0]), counts[0] - 100)
-        self.assertEqual(sys.getrefcount(pairs[0][1]), counts[1] + 100)
+        self.assertEqual(refcounts(pairs), (counts[0] - 100, counts[1] + 100))
         self.assertTrue(all(w.data is pairs[0][1] for w in widgets))
         del widgets
-        self.assertEqual(sys.getrefcount(pairs[0][1]), counts[1])
+        self.assertEqual(refcounts(pairs)[1], counts[1])
 
     def test_last_reference(self):
         # The finalizer runs when everything is in its place.

@@ -13,6 +13,11 @@ class Thing:
     pass
 
 
+def refcounts(pairs):
+    (old, new), = pairs
+    return sys.getrefcount(old), sys.getrefcount(new)
+
+
 def registry(items):
     r = Registry()
     for key, value in items:
@@ -72,14 +77,13 @@ class Map(unittest.TestCase):
     def test_counts(self):
         pairs = [(Thing(), Thing())]
         rs = [registry([(pairs[0][0], pairs[0][0])]) for _ in range(50)]
-        counts = [sys.getrefcount(x) for x in pairs[0]]
+        counts = refcounts(pairs)
         result = gc.remap(pairs)
         self.assertEqual(result.references, 100)
         self.assertEqual(result.left_behind, (0,))
-        self.assertEqual(sys.getrefcount(pairs[0][0]), counts[0] - 100)
-        self.assertEqual(sys.getrefcount(pairs[0][1]), counts[1] + 100)
+        self.assertEqual(refcounts(pairs), (counts[0] - 100, counts[1] + 100))
         del rs
-        self.assertEqual(sys.getrefcount(pairs[0][1]), counts[1])
+        self.assertEqual(refcounts(pairs)[1], counts[1])
 
     def test_rollback(self):
         class Fails:
