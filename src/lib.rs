@@ -1,1 +1,110 @@
 //! The engine of `gc.remap`, linked into the patched interpreter as a static library.
+//!
+//! One module a phase, each used only by the next:
+//!
+//! * [`pairs`] reads the argument;
+//! * [`scan`] walks the heap once, read-only, and collects what will have to change;
+//! * [`plan`] validates: what is refused is refused here, before anything is written;
+//! * [`apply`] changes references, with a journal;
+//! * [`repair`] puts right what depended on the old identities: classes, then hash tables;
+//! * [`finish`] drops the old references and reports.
+//!
+//! Invariants: nothing unwinds into C; no Python code runs from the start of the scan to the end of
+//! apply; an error in any phase leaves the heap as it was.
+
+use std::ffi::CStr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+mod addresses;
+mod apply;
+mod ffi;
+mod finish;
+mod pairs;
+mod plan;
+mod repair;
+mod scan;
+
+use ffi::{Object, PyTypeObject, Raised, Result};
+
+/// The entry: what `gc.remap()` calls after it has parsed its arguments.
+///
+/// # Safety
+/// Called with the GIL held, with living objects.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn _PyRemapEngine_Run(
+    mapping: Object,
+    strict: std::ffi::c_int,
+    result_type: *mut PyTypeObject,
+) -> Object {
+    match catch_unwind(AssertUnwindSafe(|| run(mapping, strict != 0, result_type))) {
+        Ok(Ok(result)) => result.into_ptr(),
+        Ok(Err(Raised)) => std::ptr::null_mut(),
+        Err(_) => {
+            // SAFETY: the class is a static of the interpreter.
+            let kind = unsafe { ffi::PyExc_SystemError };
+            let _ = ffi::raise::<()>(kind, c"gc.remap(): the engine panicked");
+            std::ptr::null_mut()
+        }
+    }
+}
+
+/// Keeps the collector and other remaps out for as long as it lives.
+struct Exclusive;
+
+impl Exclusive {
+    fn begin() -> Result<Self> {
+        // SAFETY: called with the GIL held.
+        ffi::check(unsafe { ffi::_PyRemap_Begin() })?;
+        Ok(Self)
+    }
+}
+
+impl Drop for Exclusive {
+    fn drop(&mut self) {
+        // SAFETY: as above.
+        unsafe { ffi::_PyRemap_End() };
+    }
+}
+
+fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<ffi::Owned> {
+    ffi::check_layout()?;
+    let pairs = pairs::Pairs::parse(mapping)?;
+    plan::check_pairs(&pairs)?;
+
+    let exclusive = Exclusive::begin()?;
+    let mut clock = Clock::start();
+    let findings = scan::scan(&pairs)?;
+    clock.lap(c"scan");
+    let plan = plan::plan(&pairs, findings, strict)?;
+    clock.lap(c"plan");
+    let applied = apply::apply(&pairs, &plan)?;
+    clock.lap(c"apply");
+    let repaired = repair::repair(applied)?;
+    clock.lap(c"repair");
+    let committed = repaired.commit();
+    let visited = plan.visited;
+    drop(plan);
+    finish::finish(pairs, committed, visited, exclusive, clock, result_type)
+}
+
+/// Seconds per phase.
+struct Clock {
+    last: Instant,
+    laps: Vec<(&'static CStr, f64)>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self {
+            last: Instant::now(),
+            laps: Vec::with_capacity(8),
+        }
+    }
+
+    fn lap(&mut self, phase: &'static CStr) {
+        let now = Instant::now();
+        self.laps.push((phase, (now - self.last).as_secs_f64()));
+        self.last = now;
+    }
+}

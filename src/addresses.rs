@@ -1,0 +1,122 @@
+//! Sets and maps of addresses, and the filter that the walk of the heap asks for every edge.
+//!
+//! Invariant: a lookup never touches the memory that an address points to.
+
+use crate::ffi::{Result, no_memory};
+
+/// Fibonacci hashing: the low bits of addresses of objects are all alike.
+fn mix(address: usize) -> usize {
+    (address >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+}
+
+/// An open-addressing map from addresses (not 0) to small numbers.
+#[derive(Default)]
+pub struct AddressMap {
+    slots: Vec<(usize, u32)>,
+    len: usize,
+}
+
+impl AddressMap {
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The slot where `address` is or should be; the table is never full.
+    fn slot(&self, address: usize) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut index = mix(address) >> (usize::BITS - self.slots.len().trailing_zeros());
+        loop {
+            let found = self.slots[index & mask].0;
+            if found == address || found == 0 {
+                return index & mask;
+            }
+            index += 1;
+        }
+    }
+
+    pub fn get(&self, address: usize) -> Option<u32> {
+        if self.len == 0 {
+            return None;
+        }
+        let (found, value) = self.slots[self.slot(address)];
+        (found == address).then_some(value)
+    }
+
+    pub fn contains(&self, address: usize) -> bool {
+        self.get(address).is_some()
+    }
+
+    /// Inserts unless present; returns the value that was there before.
+    pub fn insert(&mut self, address: usize, value: u32) -> Result<Option<u32>> {
+        debug_assert_ne!(address, 0);
+        if self.len * 2 >= self.slots.len() {
+            self.grow()?;
+        }
+        let slot = self.slot(address);
+        if self.slots[slot].0 == address {
+            return Ok(Some(self.slots[slot].1));
+        }
+        self.slots[slot] = (address, value);
+        self.len += 1;
+        Ok(None)
+    }
+
+    fn grow(&mut self) -> Result<()> {
+        let capacity = (self.slots.len() * 2).max(16);
+        let mut slots = Vec::new();
+        if slots.try_reserve_exact(capacity).is_err() {
+            return no_memory();
+        }
+        slots.resize(capacity, (0, 0));
+        let old = std::mem::replace(&mut self.slots, slots);
+        for (address, value) in old.into_iter().filter(|(address, _)| *address != 0) {
+            let slot = self.slot(address);
+            self.slots[slot] = (address, value);
+        }
+        Ok(())
+    }
+}
+
+/// Answers "is this one of the addresses?" for every edge of the heap: nearly always no, and from
+/// a bitmap that stays in the first-level cache.
+pub struct Filter<'a> {
+    members: &'a AddressMap,
+    bits: Vec<u64>,
+    shift: u32,
+}
+
+/// Bits of the bitmap for each address: one in sixteen edges is looked at twice.
+const BITS_PER_ADDRESS: usize = 16;
+
+impl<'a> Filter<'a> {
+    pub fn new(members: &'a AddressMap) -> Result<Self> {
+        let bits = (members.len() * BITS_PER_ADDRESS)
+            .next_power_of_two()
+            .max(1024);
+        let mut words = Vec::new();
+        if words.try_reserve_exact(bits / 64).is_err() {
+            return no_memory();
+        }
+        words.resize(bits / 64, 0);
+        let mut filter = Self {
+            members,
+            bits: words,
+            shift: usize::BITS - bits.trailing_zeros(),
+        };
+        for &(address, _) in members.slots.iter().filter(|(address, _)| *address != 0) {
+            let bit = mix(address) >> filter.shift;
+            filter.bits[bit / 64] |= 1 << (bit % 64);
+        }
+        Ok(filter)
+    }
+
+    #[inline(always)]
+    pub fn contains(&self, address: usize) -> bool {
+        let bit = mix(address) >> self.shift;
+        self.bits[bit / 64] & (1 << (bit % 64)) != 0 && self.members.contains(address)
+    }
+}

@@ -1,0 +1,478 @@
+//! Phase 2: validation. What can be refused is refused here, before anything is written.
+//!
+//! Every holder that the scan found is traversed once more, now with `tp_traverse_change` and a
+//! visitor that asks each field whether it would take the replacement, and changes nothing.
+//!
+//! Invariant: after an error the heap is as it was; all reasons are collected, not the first alone.
+
+use std::ffi::{c_int, c_void};
+
+use crate::addresses::AddressMap;
+use crate::ffi::*;
+use crate::pairs::Pairs;
+use crate::scan::Findings;
+
+/// A class whose bases will be others.
+pub struct Bases {
+    pub class: Owned,
+    pub old: Owned,
+    pub new: Owned,
+    /// The references to old objects among the old bases.
+    pub references: usize,
+}
+
+/// What will be changed; everything in it is kept alive until the remap ends.
+#[derive(Default)]
+pub struct Plan {
+    /// Objects to traverse with `tp_traverse_change`.
+    pub holders: Vec<Owned>,
+    /// Dicts of strings with an old object among their keys.
+    pub string_keyed: Vec<Owned>,
+    /// Instances that change their class, with the index of the pair.
+    pub class_changes: Vec<(Owned, usize)>,
+    pub bases: Vec<Bases>,
+    /// Classes whose namespace changes, or what it holds in a way that inline caches know.
+    pub namespaces: Vec<Owned>,
+    /// Objects whose hash changes: a table that has one as a key is told so.
+    pub value_hashed: AddressMap,
+    /// Borrowed: not to be used after Python code has run.
+    pub set_iterators: Vec<Object>,
+    pub visited: usize,
+}
+
+/// Refuses pairs that are wrong whatever the heap looks like. May run Python code (`__repr__`).
+pub fn check_pairs(pairs: &Pairs) -> Result<()> {
+    let mut refusals = Refusals::new()?;
+    for pair in &pairs.pairs {
+        let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
+        // SAFETY: the pair owns both.
+        unsafe {
+            refusals.note(_PyRemap_CheckPair(old, new))?;
+            if is_dict(old) {
+                // The owner of the inline values that it may use does not report it.
+                check(_PyDict_DetachInlineValues(old))?;
+            }
+        }
+    }
+    refusals.raise()
+}
+
+pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
+    let mut plan = Plan {
+        value_hashed: findings.value_hashed,
+        set_iterators: findings.set_iterators,
+        visited: findings.visited,
+        ..Plan::default()
+    };
+    let mut refusals = Refusals::new()?;
+    let mut accepted = Vec::new();
+    if accepted.try_reserve_exact(pairs.len()).is_err() {
+        return no_memory();
+    }
+    accepted.resize(pairs.len(), 0);
+
+    let mut classes = Classes::default();
+    classes.plan(
+        pairs,
+        &findings.types,
+        &mut plan,
+        &mut refusals,
+        &mut accepted,
+    )?;
+    if plan
+        .holders
+        .try_reserve(findings.holders.len() + findings.touched.len())
+        .is_err()
+    {
+        return no_memory();
+    }
+    let mut properties = AddressMap::default();
+    for &holder in findings.holders.iter().chain(&findings.touched) {
+        // SAFETY: no Python code has run since the scan.
+        unsafe {
+            if classes.tuples.contains(holder as usize) || traverse_change_of(holder).is_none() {
+                continue;
+            }
+            if let Some(index) = classes.namespaces.get(holder as usize) {
+                push(
+                    &mut plan.namespaces,
+                    Owned::of(findings.types[index as usize].cast()),
+                )?;
+            }
+            if is_exact(holder, &raw mut PyProperty_Type) {
+                properties.insert(holder as usize, 0)?;
+            }
+        }
+        push(&mut plan.holders, Owned::of(holder))?;
+    }
+    for &dict in &findings.string_keyed {
+        push(&mut plan.string_keyed, Owned::of(dict))?;
+    }
+    classes_with_properties(&findings.types, &properties, &mut plan)?;
+
+    let mut check = Check {
+        pairs,
+        refusals: &mut refusals,
+        accepted: &mut accepted,
+        class_changes: Vec::new(),
+        holder: std::ptr::null_mut(),
+        failed: false,
+    };
+    check.threads()?;
+    for holder in &plan.holders {
+        check.holder(holder.as_ptr())?;
+    }
+    for &instance in &findings.bare_instances {
+        check.instance(instance)?;
+    }
+    plan.class_changes = check.class_changes;
+    for dict in &plan.string_keyed {
+        count_string_keys(dict.as_ptr(), pairs, &mut accepted);
+    }
+    refusals.raise()?;
+    if strict {
+        check_left_behind(pairs, &accepted)?;
+    }
+    detach_inline_values(&mut plan)?;
+    Ok(plan)
+}
+
+/// An instance that changes its class has its attributes moved from its inline values to its dict
+/// first, as assigning `__class__` does. Python code cannot tell the difference.
+fn detach_inline_values(plan: &mut Plan) -> Result<()> {
+    for (instance, _) in &plan.class_changes {
+        // SAFETY: the plan owns the instance.
+        unsafe {
+            check(_PyObject_DetachInlineValues(instance.as_ptr()))?;
+            let dict = _PyRemap_InstanceDict(instance.as_ptr());
+            if !dict.is_null() && is_exact(dict, &raw mut PyDict_Type) {
+                push(&mut plan.holders, Owned::of(dict))?;
+            }
+        }
+    }
+    deduplicate(&mut plan.holders)
+}
+
+fn deduplicate(holders: &mut Vec<Owned>) -> Result<()> {
+    let mut seen = AddressMap::default();
+    let mut failed = false;
+    holders.retain(|holder| match seen.insert(holder.as_ptr() as usize, 0) {
+        Ok(known) => known.is_none(),
+        Err(Raised) => {
+            failed = true;
+            true
+        }
+    });
+    if failed { Err(Raised) } else { Ok(()) }
+}
+
+fn check_left_behind(pairs: &Pairs, accepted: &[isize]) -> Result<()> {
+    let mut refusals = Refusals::new()?;
+    for (index, pair) in pairs.pairs.iter().enumerate() {
+        let left = left_behind(pairs, index) - accepted[index];
+        if left > 0 {
+            // SAFETY: the pair owns the object.
+            unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left) };
+            refusals.note(-1)?;
+        }
+    }
+    refusals.raise()
+}
+
+/// The references to the old object of a pair, less those of the engine's pair, of the argument
+/// and of the object itself.
+pub fn left_behind(pairs: &Pairs, index: usize) -> isize {
+    let old = pairs.pairs[index].old.as_ptr();
+    // SAFETY: the pair owns the object.
+    let (references, own) = unsafe { (_PyRemap_RefCount(old), _PyRemap_SelfReferences(old)) };
+    references - 1 - pairs.exempt_references[index] - own
+}
+
+/// Classes keep their invariants: bases and MROs are not changed as tuples.
+#[derive(Default)]
+struct Classes {
+    /// The tuples that are the bases or the MRO of a class, and hold an old class.
+    tuples: AddressMap,
+    /// Namespace to the index of its class.
+    namespaces: AddressMap,
+}
+
+impl Classes {
+    fn plan(
+        &mut self,
+        pairs: &Pairs,
+        types: &[*mut PyTypeObject],
+        plan: &mut Plan,
+        refusals: &mut Refusals,
+        accepted: &mut [isize],
+    ) -> Result<()> {
+        for (index, &class) in types.iter().enumerate() {
+            // SAFETY: no Python code has run since the scan; a type that is ready has these.
+            unsafe {
+                let (bases, mro, namespace) =
+                    ((*class).tp_bases, (*class).tp_mro, (*class).tp_dict);
+                if !namespace.is_null() {
+                    self.namespaces.insert(namespace as usize, index as u32)?;
+                }
+                if mro.is_null() || bases.is_null() {
+                    continue;
+                }
+                let mut inherited = 0;
+                for at in 0..PyTuple_Size(mro) {
+                    let item = PyTuple_GetItem(mro, at);
+                    if let Some(pair) = pairs.find(item)
+                        && item != class.cast()
+                    {
+                        inherited += 1;
+                        accepted[pair] += 1;
+                    }
+                }
+                if inherited > 0 || pairs.find(class.cast()).is_some() {
+                    self.tuples.insert(mro as usize, 0)?;
+                    self.tuples.insert(bases as usize, 0)?;
+                }
+                if inherited > 0 {
+                    self.bases(pairs, class, plan, refusals, accepted)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// `class` is alive and ready.
+    unsafe fn bases(
+        &mut self,
+        pairs: &Pairs,
+        class: *mut PyTypeObject,
+        plan: &mut Plan,
+        refusals: &mut Refusals,
+        accepted: &mut [isize],
+    ) -> Result<()> {
+        // SAFETY: by contract; the new tuple owns what is put into it.
+        unsafe {
+            let old = (*class).tp_bases;
+            let size = PyTuple_Size(old);
+            let new = Owned::from_new(PyTuple_New(size))?;
+            let mut references = 0;
+            for at in 0..size {
+                let mut base = PyTuple_GetItem(old, at);
+                if let Some(pair) = pairs.find(base) {
+                    references += 1;
+                    accepted[pair] += 1;
+                    base = pairs.pairs[pair].new.as_ptr();
+                }
+                PyTuple_SetItem(new.as_ptr(), at, Owned::of(base).into_ptr());
+            }
+            if references == 0 {
+                return Ok(());
+            }
+            if let Some(pair) = pairs.find((*class).tp_base.cast()) {
+                accepted[pair] += 1;
+            }
+            if _PyType_CheckBases(class, new.as_ptr()) < 0 {
+                if pairs.find(class.cast()).is_some() {
+                    // It is on its way out itself, and may keep what it says of itself.
+                    PyErr_Clear();
+                    return Ok(());
+                }
+                return refusals.note(-1);
+            }
+            push(
+                &mut plan.bases,
+                Bases {
+                    class: Owned::of(class.cast()),
+                    old: Owned::of(old),
+                    new,
+                    references,
+                },
+            )
+        }
+    }
+}
+
+/// Inline caches know the getter of a property in a class: see `LOAD_ATTR_PROPERTY`.
+fn classes_with_properties(
+    types: &[*mut PyTypeObject],
+    properties: &AddressMap,
+    plan: &mut Plan,
+) -> Result<()> {
+    if properties.is_empty() {
+        return Ok(());
+    }
+    for &class in types {
+        // SAFETY: no Python code has run since the scan.
+        unsafe {
+            let namespace = (*class).tp_dict;
+            if namespace.is_null() {
+                continue;
+            }
+            let (mut at, mut key, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+            while PyDict_Next(namespace, &mut at, &mut key, &mut value) != 0 {
+                if properties.contains(value as usize) {
+                    push(&mut plan.namespaces, Owned::of(class.cast()))?;
+                    break;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The exceptions that say why the remap is refused.
+struct Refusals(Owned);
+
+impl Refusals {
+    fn new() -> Result<Self> {
+        // SAFETY: makes a new list.
+        Ok(Self(Owned::from_new(unsafe { PyList_New(0) })?))
+    }
+
+    /// Keeps the exception that a negative status stands for.
+    fn note(&mut self, status: c_int) -> Result<()> {
+        if status >= 0 {
+            return Ok(());
+        }
+        // SAFETY: an exception is set, and is owned from here on.
+        unsafe {
+            let exception = Owned::from_new(PyErr_GetRaisedException())?;
+            check(PyList_Append(self.0.as_ptr(), exception.as_ptr()))
+        }
+    }
+
+    fn raise(&self) -> Result<()> {
+        // SAFETY: the list is owned.
+        unsafe {
+            if PyList_Size(self.0.as_ptr()) == 0 {
+                return Ok(());
+            }
+            _PyRemap_RaiseFirst(self.0.as_ptr());
+        }
+        Err(Raised)
+    }
+}
+
+/// The visitor that asks, and changes nothing.
+struct Check<'a> {
+    pairs: &'a Pairs,
+    refusals: &'a mut Refusals,
+    /// For each pair, the references that can be changed.
+    accepted: &'a mut [isize],
+    class_changes: Vec<(Owned, usize)>,
+    holder: Object,
+    failed: bool,
+}
+
+impl Check<'_> {
+    fn holder(&mut self, holder: Object) -> Result<()> {
+        self.holder = holder;
+        // SAFETY: the plan owns the holder; the visitor takes a `Check`.
+        unsafe {
+            let traverse = traverse_change_of(holder).expect("holders have the slot");
+            traverse(holder, Some(ask), (&raw mut *self).cast());
+        }
+        if self.failed { Err(Raised) } else { Ok(()) }
+    }
+
+    fn threads(&mut self) -> Result<()> {
+        self.holder = std::ptr::null_mut();
+        // SAFETY: the visitor takes a `Check`.
+        check(unsafe { _PyRemap_TraverseThreads(Some(ask), (&raw mut *self).cast()) })?;
+        if self.failed { Err(Raised) } else { Ok(()) }
+    }
+
+    /// An instance of an old class.
+    fn instance(&mut self, instance: Object) -> Result<()> {
+        // SAFETY: the instance is alive, and its type is.
+        let kind = unsafe { type_of(instance) };
+        let pair = self
+            .pairs
+            .find(kind.cast())
+            .expect("the type is an old class");
+        let new = self.pairs.pairs[pair].new.as_ptr();
+        // SAFETY: as above; the pair owns the new type.
+        if unsafe { _PyObject_CheckChangeType(instance, new) } < 0 {
+            return self.refusals.note(-1);
+        }
+        self.accepted[pair] += 1;
+        push(&mut self.class_changes, (Owned::of(instance), pair))
+    }
+
+    fn ask(&mut self, current: Object, change: changeproc, slot: *mut c_void) -> Result<()> {
+        let Some(pair) = self.pairs.find(current) else {
+            return Ok(());
+        };
+        if same_change(change, PyObject_ChangeType) {
+            return self.instance(slot.cast());
+        }
+        let new = self.pairs.pairs[pair].new.as_ptr();
+        if same_change(change, PyObject_ChangeField) {
+            // SAFETY: with this changeproc the slot is a `PyChangeField`.
+            unsafe {
+                let verdict = PyObject_CheckChangeField(slot.cast(), new);
+                if verdict == Py_CHANGE_KEEP {
+                    return Ok(());
+                }
+                if verdict != Py_CHANGE_ACCEPT {
+                    _PyRemap_RaiseField(self.holder, slot.cast(), new);
+                    return self.refusals.note(-1);
+                }
+            }
+        }
+        // SAFETY: the pair owns the new object.
+        if same_change(change, _PyDict_ChangeManagedDict) && !unsafe { is_dict(new) } {
+            // SAFETY: the changeproc raises without writing.
+            return self
+                .refusals
+                .note(unsafe { _PyDict_ChangeManagedDict(slot, new) });
+        }
+        self.accepted[pair] += 1;
+        Ok(())
+    }
+}
+
+type Change = unsafe extern "C" fn(*mut c_void, Object) -> c_int;
+
+/// Is it this changeproc of the interpreter's own?
+pub fn same_change(change: changeproc, other: Change) -> bool {
+    change.is_some_and(|change| std::ptr::fn_addr_eq(change as Change, other))
+}
+
+unsafe extern "C" fn ask(
+    current: Object,
+    change: changeproc,
+    slot: *mut c_void,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: `arg` is the `Check` of the traversal.
+    let check = unsafe { &mut *arg.cast::<Check<'_>>() };
+    match check.ask(current, change, slot) {
+        Ok(()) => 0,
+        Err(Raised) => {
+            check.failed = true;
+            -1
+        }
+    }
+}
+
+fn count_string_keys(dict: Object, pairs: &Pairs, accepted: &mut [isize]) {
+    let mut counter = (pairs, accepted);
+    // SAFETY: the dict is owned by the plan; the visitor takes the counter.
+    unsafe {
+        _PyDict_VisitChangeStringKeys(dict, Some(count_key), (&raw mut counter).cast());
+    }
+}
+
+unsafe extern "C" fn count_key(
+    current: Object,
+    _change: changeproc,
+    _slot: *mut c_void,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: `arg` is the counter of `count_string_keys`.
+    let (pairs, accepted) = unsafe { &mut *arg.cast::<(&Pairs, &mut [isize])>() };
+    if let Some(pair) = pairs.find(current) {
+        accepted[pair] += 1;
+    }
+    0
+}

@@ -1,0 +1,375 @@
+//! Phase 1: one read-only walk of the heap that collects what will have to change.
+//!
+//! The walk asks of each object only whether it refers to an old object, and of each edge only its
+//! address: the referent is not touched. Where an old object is one that the collector does not
+//! track, it may be held by tuples, dicts and code objects that are not tracked either; only then
+//! the walk goes into those ([`Depth::Untracked`]).
+//!
+//! A second walk (and more, one for each level of nesting that the walk meets in the wrong order)
+//! is made only if something that changes is hashed by value: it finds who is hashed by that, and
+//! which tables have it as a key.
+//!
+//! Invariant: no Python code runs, nothing is written, and no memory is allocated per object.
+
+use std::ffi::{c_int, c_void};
+
+use crate::addresses::{AddressMap, Filter};
+use crate::ffi::*;
+use crate::pairs::Pairs;
+
+/// What the walk found; all borrowed, valid until Python code runs.
+#[derive(Default)]
+pub struct Findings {
+    /// Objects that refer to an old object.
+    pub holders: Vec<Object>,
+    /// Objects that refer to one of `value_hashed`, and not to an old object.
+    pub touched: Vec<Object>,
+    /// Objects whose hash changes because of what they hold.
+    pub value_hashed: AddressMap,
+    /// Instances of old classes that the collector does not know.
+    pub bare_instances: Vec<Object>,
+    /// Dicts with an old object among keys that are all strings.
+    pub string_keyed: Vec<Object>,
+    /// All heap types.
+    pub types: Vec<*mut PyTypeObject>,
+    /// All iterators of sets.
+    pub set_iterators: Vec<Object>,
+    /// Objects visited by the first walk.
+    pub visited: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// Only what the collector tracks can hold what is looked for.
+    Tracked,
+    Untracked,
+}
+
+/// Walks the heap of the current interpreter.
+pub fn scan(pairs: &Pairs) -> Result<Findings> {
+    let mut findings = Findings::default();
+    let mut depth = Depth::Tracked;
+    let mut strings = false;
+    for pair in &pairs.pairs {
+        let old = pair.old.as_ptr();
+        // SAFETY: the pair owns `old`.
+        unsafe {
+            let bare_class = is_type(old) && !collects_instances(old.cast());
+            if bare_class || !is_tracked(old) {
+                depth = Depth::Untracked;
+            }
+            strings |= is_exact(old, &raw mut PyUnicode_Type);
+        }
+    }
+
+    let filter = Filter::new(&pairs.index)?;
+    let mut walk = Walk::new(pairs, &filter, depth, strings);
+    walk.heap(|walk, object, hit| {
+        findings.visited += 1;
+        // SAFETY: the walk hands over living objects.
+        unsafe {
+            if is_type(object) {
+                push(&mut findings.types, object.cast())?;
+            } else if is_exact(object, &raw mut PySetIter_Type) {
+                push(&mut findings.set_iterators, object)?;
+            }
+            if hit {
+                push(&mut findings.holders, object)?;
+                if walk.hash_depends(object) {
+                    findings.value_hashed.insert(object as usize, 0)?;
+                }
+            } else if _PyRemap_HasValueHash(type_of(object)) != 0
+                && walk.dict_of_instance_hits(object)
+            {
+                findings.value_hashed.insert(object as usize, 0)?;
+            }
+        }
+        Ok(())
+    })?;
+    findings.bare_instances = std::mem::take(&mut walk.bare_instances);
+    findings.string_keyed = std::mem::take(&mut walk.string_keyed);
+    let Findings {
+        bare_instances,
+        value_hashed,
+        ..
+    } = &mut findings;
+    for &instance in bare_instances.iter() {
+        // SAFETY: nothing has run since the walk.
+        if unsafe { walk.hash_depends(instance) } {
+            value_hashed.insert(instance as usize, 0)?;
+        }
+    }
+    close_over_hashes(pairs, depth, &mut findings)?;
+    Ok(findings)
+}
+
+/// Adds all that is hashed by a member of `value_hashed`, at any depth, and finds its holders.
+fn close_over_hashes(pairs: &Pairs, depth: Depth, findings: &mut Findings) -> Result<()> {
+    let mut seen = AddressMap::default();
+    if findings.value_hashed.is_empty() {
+        return Ok(());
+    }
+    for &object in &findings.holders {
+        seen.insert(object as usize, 0)?;
+    }
+    loop {
+        let before = findings.value_hashed.len();
+        let mut found = Vec::new();
+        let filter = Filter::new(&findings.value_hashed)?;
+        let mut walk = Walk::new(pairs, &filter, depth, false);
+        let touched = &mut findings.touched;
+        walk.heap(|walk, object, hit| {
+            // SAFETY: the walk hands over living objects.
+            let depends = unsafe {
+                _PyRemap_HasValueHash(type_of(object)) != 0
+                    && (hit || walk.dict_of_instance_hits(object))
+            };
+            if hit && seen.insert(object as usize, 0)?.is_none() {
+                push(touched, object)?;
+            }
+            if depends && !filter.contains(object as usize) {
+                push(&mut found, object)?;
+            }
+            Ok(())
+        })?;
+        for object in found {
+            findings.value_hashed.insert(object as usize, 0)?;
+        }
+        if findings.value_hashed.len() == before {
+            return Ok(());
+        }
+    }
+}
+
+struct Walk<'a> {
+    pairs: &'a Pairs,
+    filter: &'a Filter<'a>,
+    depth: Depth,
+    strings: bool,
+    /// Did the object that is being traversed refer to one of the addresses?
+    hit: bool,
+    /// Untracked objects that were met and not traversed yet.
+    pending: Vec<Object>,
+    seen: AddressMap,
+    bare_instances: Vec<Object>,
+    string_keyed: Vec<Object>,
+    failed: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(pairs: &'a Pairs, filter: &'a Filter<'a>, depth: Depth, strings: bool) -> Self {
+        Self {
+            pairs,
+            filter,
+            depth,
+            strings,
+            hit: false,
+            pending: Vec::new(),
+            seen: AddressMap::default(),
+            bare_instances: Vec::new(),
+            string_keyed: Vec::new(),
+            failed: false,
+        }
+    }
+
+    /// Calls `found` for each object, with whether it refers to one of the addresses.
+    fn heap(&mut self, mut found: impl FnMut(&mut Self, Object, bool) -> Result<()>) -> Result<()> {
+        let visit: visitproc = match self.depth {
+            Depth::Tracked => Some(visit_tracked),
+            Depth::Untracked => Some(visit_untracked),
+        };
+        if self.depth == Depth::Untracked {
+            // What frames hold is reached from no object of a generation.
+            // SAFETY: the adapter takes a `Walk`; nothing is written.
+            check(unsafe { _PyRemap_TraverseThreads(Some(adapt), (&raw mut *self).cast()) })?;
+            self.drain(visit, &mut found)?;
+        }
+        for index in 0.. {
+            // SAFETY: the lists stay as they are while no Python code runs.
+            let head = unsafe { _PyRemap_Generation(index) };
+            if head.is_null() {
+                break;
+            }
+            // SAFETY: a list of the collector is circular, and each header is followed by its
+            // object; `visit` takes a `Walk`.
+            unsafe {
+                let mut gc = ((*head)._gc_next & !1) as *mut PyGC_Head;
+                while gc != head {
+                    let object: Object = gc.add(1).cast();
+                    gc = ((*gc)._gc_next & !1) as *mut PyGC_Head;
+                    self.object(object, visit, &mut found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// # Safety
+    /// `object` is alive, and `visit` takes a `Walk`.
+    #[inline(always)]
+    unsafe fn object(
+        &mut self,
+        object: Object,
+        visit: visitproc,
+        found: &mut impl FnMut(&mut Self, Object, bool) -> Result<()>,
+    ) -> Result<()> {
+        self.hit = false;
+        // SAFETY: by contract.
+        unsafe { traverse(object, visit, (&raw mut *self).cast()) };
+        if self.depth == Depth::Untracked {
+            // SAFETY: by contract.
+            unsafe { self.string_keys(object)? };
+        }
+        let hit = self.hit;
+        if !self.pairs.exempt.contains(object as usize) {
+            found(self, object, hit)?;
+        }
+        if self.depth == Depth::Untracked {
+            self.drain(visit, found)?;
+        }
+        Ok(())
+    }
+
+    fn drain(
+        &mut self,
+        visit: visitproc,
+        found: &mut impl FnMut(&mut Self, Object, bool) -> Result<()>,
+    ) -> Result<()> {
+        while let Some(object) = self.pending.pop() {
+            self.hit = false;
+            // SAFETY: what was met is held by what is alive.
+            unsafe {
+                let constants = _PyRemap_CodeConstants(object);
+                if constants.is_null() {
+                    traverse(object, visit, (&raw mut *self).cast());
+                    self.string_keys(object)?;
+                    let hit = self.hit;
+                    if !self.pairs.exempt.contains(object as usize) {
+                        found(self, object, hit)?;
+                    }
+                } else {
+                    self.meet(constants);
+                }
+            }
+        }
+        if self.failed { no_memory() } else { Ok(()) }
+    }
+
+    /// # Safety
+    /// `object` is alive.
+    unsafe fn string_keys(&mut self, object: Object) -> Result<()> {
+        // SAFETY: by contract; the adapter takes a `Walk`.
+        unsafe {
+            if !self.strings || !is_dict(object) || self.pairs.exempt.contains(object as usize) {
+                return Ok(());
+            }
+            let hit = std::mem::replace(&mut self.hit, false);
+            _PyDict_VisitChangeStringKeys(object, Some(adapt), (&raw mut *self).cast());
+            if self.hit {
+                push(&mut self.string_keyed, object)?;
+            }
+            self.hit = hit;
+        }
+        Ok(())
+    }
+
+    /// An edge to something that the collector does not track.
+    ///
+    /// # Safety
+    /// `object` is alive.
+    unsafe fn meet(&mut self, object: Object) {
+        // SAFETY: by contract.
+        let (container, bare) = unsafe {
+            let kind = type_of(object);
+            let container = (is_exact(object, &raw mut PyTuple_Type)
+                || is_exact(object, &raw mut PyDict_Type))
+                && !is_tracked(object)
+                || !_PyRemap_CodeConstants(object).is_null();
+            let bare = !collects_instances(kind) && self.pairs.find(kind.cast()).is_some();
+            (container, bare)
+        };
+        if !container && !bare {
+            return;
+        }
+        match self.seen.insert(object as usize, 0) {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let list = if container {
+                    &mut self.pending
+                } else {
+                    &mut self.bare_instances
+                };
+                self.failed |= push(list, object).is_err();
+            }
+            Err(Raised) => self.failed = true,
+        }
+    }
+
+    /// Does the hash of a holder depend on more than its identity, now or after the change?
+    ///
+    /// # Safety
+    /// `object` is alive.
+    unsafe fn hash_depends(&self, object: Object) -> bool {
+        // SAFETY: by contract; the pair owns the new type.
+        unsafe {
+            let kind = type_of(object);
+            if _PyRemap_HasValueHash(kind) != 0 {
+                return true;
+            }
+            match self.pairs.find(kind.cast()) {
+                Some(index) => {
+                    let new = self.pairs.pairs[index].new.as_ptr();
+                    is_type(new) && _PyRemap_HasValueHash(new.cast()) != 0
+                }
+                None => false,
+            }
+        }
+    }
+
+    /// Does the `__dict__` of an instance, which is an object of its own, hit?
+    ///
+    /// # Safety
+    /// `object` is alive.
+    unsafe fn dict_of_instance_hits(&mut self, object: Object) -> bool {
+        // SAFETY: by contract.
+        unsafe {
+            let dict = _PyRemap_InstanceDict(object);
+            if dict.is_null() {
+                return false;
+            }
+            self.hit = false;
+            traverse(dict, Some(visit_tracked), (&raw mut *self).cast());
+            std::mem::replace(&mut self.hit, false)
+        }
+    }
+}
+
+unsafe extern "C" fn visit_tracked(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the `Walk`, which nothing else uses during a traversal.
+    let walk = unsafe { &mut *arg.cast::<Walk<'_>>() };
+    if walk.filter.contains(object as usize) {
+        walk.hit = true;
+        return 1;
+    }
+    0
+}
+
+unsafe extern "C" fn visit_untracked(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: as above; a referent is alive.
+    unsafe {
+        let walk = &mut *arg.cast::<Walk<'_>>();
+        walk.hit |= walk.filter.contains(object as usize);
+        walk.meet(object);
+    }
+    0
+}
+
+unsafe extern "C" fn adapt(
+    object: Object,
+    _change: changeproc,
+    _slot: *mut c_void,
+    arg: *mut c_void,
+) -> c_int {
+    // SAFETY: as above.
+    unsafe { visit_untracked(object, arg) }
+}
