@@ -1,0 +1,769 @@
+"""gc.remap() and classes: instances, bases, MRO, caches, metaclasses."""
+
+import abc
+import dataclasses
+import enum
+import gc
+import types
+import weakref
+
+from support import Pairs, RemapTestCase, Thing, main
+
+
+def make(name, bases=(), /, **namespace):
+    """A class that no local variable of the caller refers to."""
+    return type(name, bases, namespace)
+
+
+def returns(value):
+    return lambda self: value
+
+
+def loop(obj, count=100):
+    """A call that gets specialised to the class of obj."""
+    for _ in range(count):
+        result = obj.f()
+    return result
+
+
+class InstanceTests(RemapTestCase):
+
+    def test_instances_become_instances_of_the_new_class(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        a = pairs.old()
+        a.x = 5
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new)
+        self.assertIs(a.__class__, pairs.new)
+        self.assertEqual(a.f(), 2)
+        self.assertEqual(vars(a), {"x": 5})
+
+    def test_many_instances(self):
+        pairs = Pairs(make("A"), make("B"))
+        objects = [pairs.old() for _ in range(1000)]
+        for i, obj in enumerate(objects):
+            obj.index = i
+        self.remap(pairs)
+        for i, obj in enumerate(objects):
+            self.assertIs(type(obj), pairs.new)
+            self.assertEqual(obj.index, i)
+            obj.more = i
+            self.assertEqual(vars(obj), {"index": i, "more": i})
+
+    def test_isinstance(self):
+        pairs = Pairs(make("A"), make("B"))
+        a = pairs.old()
+        self.assertFalse(isinstance(a, pairs.new))
+        self.remap(pairs)
+        self.assertTrue(isinstance(a, pairs.new))
+        self.assertFalse(isinstance(a, pairs.old))
+
+    def test_attributes_of_the_new_class(self):
+        pairs = Pairs(make("A", x=1), make("B", x=2, y=3))
+        a = pairs.old()
+        self.remap(pairs)
+        self.assertEqual((a.x, a.y), (2, 3))
+        self.assertEqual((pairs.old.x, pairs.new.x), (1, 2))
+
+    def test_shared_keys(self):
+        # Instances of the two classes named their attributes in other orders.
+        pairs = Pairs(make("A"), make("B"))
+        a, b = pairs.old(), pairs.new()
+        a.x, a.y = 1, 2
+        b.y, b.x, b.z = 3, 4, 5
+        self.remap(pairs)
+        self.assertEqual(list(vars(a).items()), [("x", 1), ("y", 2)])
+        self.assertEqual(list(vars(b).items()), [("y", 3), ("x", 4), ("z", 5)])
+        a.z = 6
+        self.assertEqual((a.x, a.y, a.z), (1, 2, 6))
+        self.assertEqual((b.x, b.y, b.z), (4, 3, 5))
+
+    def test_same_slots(self):
+        pairs = Pairs(make("A", __slots__=("x", "y")),
+                      make("B", __slots__=("x", "y")))
+        a = pairs.old()
+        a.x = 1
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new)
+        self.assertEqual(a.x, 1)
+        a.y = 2
+        self.assertEqual(a.y, 2)
+
+    def test_layout_refused(self):
+        cases = [
+            (make("A"), make("B", __slots__=("x",))),
+            (make("A", __slots__=("x",)), make("B")),
+            (make("A", __slots__=("x",)), make("B", __slots__=("x", "y"))),
+            (make("A", __slots__=("x",)), make("B", __slots__=("y",))),
+            (make("A"), make("B", (list,))),
+            (make("A", (dict,)), make("B", (list,))),
+            (make("A", (list,)), make("B")),
+            (make("A"), int),
+            (make("A"), dict),
+            (make("A", (ValueError,)), make("B")),
+        ]
+        for index in range(len(cases)):
+            pairs = Pairs(*cases[index])
+            cases[index] = None
+            with self.subTest(index=index):
+                a = pairs.old()
+                holder = [pairs.old]
+                self.refused(pairs, TypeError, "layout|__class__|assignment")
+                self.assertIs(type(a), pairs.old)
+                self.assertIs(holder[0], pairs.old)
+
+    def test_layout_does_not_matter_without_instances(self):
+        pairs = Pairs(make("A"), make("B", __slots__=("x",)))
+        holder = [pairs.old]
+        self.remap(pairs)
+        self.assertIs(holder[0], pairs.new)
+
+    def test_instances_of_builtin_subclasses(self):
+        for base, args in ((list, [[1]]), (dict, [{1: 2}]), (set, [[1]]),
+                           (int, [5]), (ValueError, [1]), (tuple, [[1]])):
+            with self.subTest(base=base):
+                pairs = Pairs(make("A", (base,), f=returns(1)),
+                              make("B", (base,), f=returns(2)))
+                a = pairs.old(*args)
+                a.x = 1
+                self.remap(pairs)
+                self.assertIs(type(a), pairs.new)
+                self.assertEqual(a.f(), 2)
+                self.assertEqual(a.x, 1)
+                if base is not ValueError:
+                    self.assertEqual(a, base(*args))
+
+    def test_class_becomes_something_else(self):
+        # With no instance and no subclass it is an object like others.
+        pairs = Pairs(make("A"), Thing())
+        holder = [pairs.old]
+        self.remap(pairs)
+        self.assertIs(holder[0], pairs.new)
+        self.assertEqual(pairs.old.__mro__, (pairs.old, object))
+
+    def test_class_of_instances_becomes_something_else(self):
+        for other in (5, Thing(), "text", None):
+            with self.subTest(other=other):
+                pairs = Pairs(make("A"), other)
+                a = pairs.old()
+                self.refused(pairs, TypeError, "class|type")
+                self.assertIs(type(a), pairs.old)
+
+    def test_object_becomes_a_class(self):
+        pairs = Pairs(Thing(), make("A"))
+        holder = [pairs.old]
+        self.remap(pairs)
+        self.assertIs(holder[0], pairs.new)
+
+    def test_keys_and_types_at_once(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        a = pairs.old()
+        d = {(pairs.old,): 1, frozenset([pairs.old]): 2}
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new)
+        self.assertEqual(d[(pairs.new,)], 1)
+        self.assertEqual(d[frozenset([pairs.new])], 2)
+        self.assertEqual(a.f(), 2)
+        self.assertEqual(len([k for k in d if k == (pairs.new,)]), 1)
+
+    def test_instance_and_its_class(self):
+        pairs = Pairs(make("A"), make("B"))
+        pairs.list.append((pairs.old(), pairs.new()))
+        holder = [pairs.old_at(1)]
+        self.remap(pairs)
+        self.assertIs(holder[0], pairs.new_at(1))
+        self.assertIs(type(pairs.old_at(1)), pairs.new)
+        self.assertIs(type(pairs.new_at(1)), pairs.new)
+
+
+class BasesTests(RemapTestCase):
+
+    def test_subclass(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        C = make("C", (pairs.old,))
+        c = C()
+        self.assertEqual(c.f(), 1)
+        self.remap(pairs)
+        self.assertEqual(C.__bases__, (pairs.new,))
+        self.assertIs(C.__base__, pairs.new)
+        self.assertEqual(C.__mro__, (C, pairs.new, object))
+        self.assertEqual(c.f(), 2)
+        self.assertTrue(issubclass(C, pairs.new))
+        self.assertFalse(issubclass(C, pairs.old))
+        self.assertIs(type(c), C)
+
+    def test_subclasses_lists(self):
+        pairs = Pairs(make("A"), make("B"))
+        C = make("C", (pairs.old,))
+        D = make("D", (pairs.new,))
+        self.remap(pairs)
+        self.assertEqual(pairs.old.__subclasses__(), [])
+        self.assertEqual(set(pairs.new.__subclasses__()), {C, D})
+
+    def test_subclass_of_subclass(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        C = make("C", (pairs.old,))
+        D = make("D", (C,))
+        d = D()
+        self.assertEqual(loop(d), 1)
+        self.remap(pairs)
+        self.assertEqual(D.__mro__, (D, C, pairs.new, object))
+        self.assertEqual(D.__bases__, (C,))
+        self.assertEqual(loop(d), 2)
+
+    def test_multiple_bases(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        Other = make("Other", f=returns(3), g=returns(4))
+        first = make("First", (pairs.old, Other))
+        last = make("Last", (Other, pairs.old))
+        self.remap(pairs)
+        self.assertEqual(first.__mro__, (first, pairs.new, Other, object))
+        self.assertEqual(last.__mro__, (last, Other, pairs.new, object))
+        self.assertEqual((first().f(), last().f()), (2, 3))
+
+    def test_diamond(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        left, right = make("L", (pairs.old,)), make("R", (pairs.old,))
+        bottom = make("Bottom", (left, right))
+        self.remap(pairs)
+        self.assertEqual(bottom.__mro__,
+                         (bottom, left, right, pairs.new, object))
+        self.assertEqual(bottom().f(), 2)
+
+    def test_new_class_has_bases_of_its_own(self):
+        Base = make("Base", g=returns("base"))
+        pairs = Pairs(make("A"), make("B", (Base,)))
+        C = make("C", (pairs.old,))
+        self.remap(pairs)
+        self.assertEqual(C.__mro__, (C, pairs.new, Base, object))
+        self.assertEqual(C().g(), "base")
+
+    def test_old_class_survives(self):
+        Base = make("Base", f=returns(0))
+        pairs = Pairs(make("A", (Base,), f=returns(1)),
+                      make("B", (Base,), f=returns(2)))
+        a = pairs.old()
+        self.remap(pairs)
+        self.assertIs(pairs.old.__mro__[0], pairs.old)
+        self.assertEqual(pairs.old.__mro__, (pairs.old, Base, object))
+        self.assertEqual(pairs.old().f(), 1)
+        self.assertEqual(a.f(), 2)
+        another = pairs.old()
+        another.x = 1
+        self.assertEqual(vars(another), {"x": 1})
+        self.assertIs(pairs.old.__dict__["__dict__"].__objclass__
+                      if "__dict__" in vars(pairs.old) else pairs.old,
+                      pairs.old)
+
+    def test_owner_of_descriptors(self):
+        pairs = Pairs(make("A", __slots__=("x",)), make("B", __slots__=("x",)))
+        a = pairs.old()
+        a.x = 1
+        self.remap(pairs)
+        for cls in pairs.old, pairs.new:
+            self.assertIs(vars(cls)["x"].__objclass__, cls)
+            obj = cls()
+            obj.x = 2
+            self.assertEqual(obj.x, 2)
+        del cls, obj
+        self.assertEqual(a.x, 1)
+        self.assertRaises(TypeError, vars(pairs.old)["x"].__get__, a)
+
+    def test_would_not_linearise(self):
+        # C(A, D) with D(B): B before D, but D is a subclass of B.
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        D = make("D", (pairs.new,))
+        C = make("C", (pairs.old, D))
+        holder = [pairs.old]
+        mro = C.__mro__
+        self.refused(pairs, TypeError, "MRO|method resolution")
+        self.assertIs(C.__mro__, mro)
+        self.assertEqual(C.__bases__, (pairs.old, D))
+        self.assertIs(holder[0], pairs.old)
+        self.assertEqual(C().f(), 1)
+
+    def test_duplicate_base(self):
+        pairs = Pairs(make("A"), make("B"))
+        C = make("C", (pairs.old, pairs.new))
+        self.refused(pairs, TypeError, "duplicate|MRO|method resolution")
+        self.assertEqual(C.__bases__, (pairs.old, pairs.new))
+
+    def test_cycle_of_bases(self):
+        # class B(A), and every A becomes B: B would be its own base.
+        pairs = Pairs()
+        a = [make("A", f=returns(1))]
+        pairs.list = [(a[0], make("B", (a[0],), f=returns(2)))]
+        a.clear()
+        self.refused(pairs, TypeError, "cycle|MRO|base")
+        self.assertEqual(pairs.new.__mro__, (pairs.new, pairs.old, object))
+
+    def test_base_becomes_something_else(self):
+        for other in (5, Thing()):
+            with self.subTest(other=other):
+                pairs = Pairs(make("A"), other)
+                C = make("C", (pairs.old,))
+                self.refused(pairs, TypeError, "base|class|type")
+                self.assertEqual(C.__mro__, (C, pairs.old, object))
+
+    def test_layout_of_a_base(self):
+        pairs = Pairs(make("A"), make("B", (list,)))
+        C = make("C", (pairs.old,))
+        self.refused(pairs, TypeError, "layout|base")
+        self.assertEqual(C.__mro__, (C, pairs.old, object))
+
+    def test_final_base(self):
+        pairs = Pairs(make("A"), bool)
+        C = make("C", (pairs.old,))
+        self.refused(pairs, TypeError)
+        self.assertEqual(C.__bases__, (pairs.old,))
+
+    def test_slots_are_inherited_again(self):
+        # The special methods of the new base reach the subclass's slots.
+        pairs = Pairs(make("A"),
+                      make("B", __len__=returns(7), __call__=returns("called"),
+                           __getitem__=lambda self, i: i * 2,
+                           __iter__=lambda self: iter([1])))
+        C = make("C", (pairs.old,))
+        c = C()
+        self.assertRaises(TypeError, len, c)
+        self.remap(pairs)
+        self.assertEqual((len(c), c(), c[4], list(c)), (7, "called", 8, [1]))
+
+    def test_slots_are_lost_again(self):
+        pairs = Pairs(make("A", __len__=returns(7),
+                           __eq__=lambda self, other: True),
+                      make("B"))
+        C = make("C", (pairs.old,))
+        c = C()
+        self.assertEqual(len(c), 7)
+        self.remap(pairs)
+        self.assertRaises(TypeError, len, c)
+        self.assertNotEqual(c, C())
+        hash(c)
+
+    def test_swap_of_base_and_subclass_is_refused_or_right(self):
+        pairs = Pairs()
+        a = [make("A")]
+        pairs.list = [(a[0], make("B", (a[0],)))]
+        pairs.list.append((pairs.new, pairs.old))
+        a.clear()
+        try:
+            gc.remap(pairs.list)
+        except TypeError:
+            self.assertEqual(pairs.new.__mro__,
+                             (pairs.new, pairs.old, object))
+            self.assertEqual(pairs.old.__mro__, (pairs.old, object))
+        for cls in pairs.old, pairs.new:
+            self.assertIs(cls.__mro__[0], cls)
+            self.assertEqual(cls.__mro__.count(cls), 1)
+            self.assertIs(cls.__mro__[-1], object)
+        del cls
+
+    def test_several_bases_at_once(self):
+        pairs = Pairs(make("A", f=returns(1)), make("A2", f=returns(3)),
+                      make("B", g=returns(2)), make("B2", g=returns(4)))
+        C = make("C", (pairs.old_at(0), pairs.old_at(1)))
+        c = C()
+        self.assertEqual((c.f(), c.g()), (1, 2))
+        self.remap(pairs)
+        self.assertEqual(C.__mro__,
+                         (C, pairs.new_at(0), pairs.new_at(1), object))
+        self.assertEqual((c.f(), c.g()), (3, 4))
+
+    def test_base_and_subclass_at_once(self):
+        # The usual reload: both classes were written again.
+        old_base, new_base = make("Base", f=returns(1)), make("Base2", f=returns(2))
+        pairs = Pairs(old_base, new_base,
+                      make("Sub", (old_base,)), make("Sub2", (new_base,)))
+        del old_base
+        s = pairs.old_at(1)()
+        other = make("Other", (pairs.old_at(1),))
+        self.assertEqual(s.f(), 1)
+        self.remap(pairs)
+        self.assertIs(type(s), pairs.new_at(1))
+        self.assertEqual(s.f(), 2)
+        self.assertEqual(other.__mro__,
+                         (other, pairs.new_at(1), new_base, object))
+        # What is left of the old subclass has become one of the new base.
+        self.assertEqual(pairs.old_at(1).__bases__, (new_base,))
+        self.assertIs(pairs.old_at(1).__mro__[0], pairs.old_at(1))
+
+
+class SuperTests(RemapTestCase):
+
+    @staticmethod
+    def make_class(base, name, value):
+        class C(base):
+            def f(self):
+                return value, super().f()
+
+            def cls(self):
+                return __class__
+        C.__name__ = name
+        return C
+
+    def test_class_cell(self):
+        Base = make("Base", f=returns("base"))
+        pairs = Pairs(self.make_class(Base, "A", 1),
+                      self.make_class(Base, "B", 2))
+        a = pairs.old()
+        f, cls = pairs.old.f, pairs.old.cls
+        self.assertEqual(f(a), (1, "base"))
+        self.remap(pairs)
+        # The old functions serve the instances of the new class.
+        self.assertEqual(f(a), (1, "base"))
+        self.assertIs(cls(a), pairs.new)
+        self.assertEqual(a.f(), (2, "base"))
+        self.assertIs(a.cls(), pairs.new)
+
+    def test_base_replaced(self):
+        pairs = Pairs(make("OldBase", f=returns("old")),
+                      make("NewBase", f=returns("new")))
+        C = self.make_class(pairs.old, "C", 1)
+        c = C()
+        for _ in range(100):
+            self.assertEqual(c.f(), (1, "old"))
+        self.remap(pairs)
+        for _ in range(100):
+            self.assertEqual(c.f(), (1, "new"))
+
+    def test_super_object(self):
+        pairs = Pairs(make("Base", f=returns("old")),
+                      make("Base2", f=returns("new")))
+        C = make("C", (pairs.old,))
+        s = super(C, C())
+        self.assertEqual(s.f(), "old")
+        self.remap(pairs)
+        self.assertEqual(s.f(), "new")
+
+
+class CacheTests(RemapTestCase):
+
+    def test_method_cache(self):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        a = pairs.old()
+        self.assertEqual(loop(a), 1)
+        self.remap(pairs)
+        self.assertEqual(loop(a), 2)
+        self.assertEqual(loop(pairs.old()), 1)
+
+    def test_function_in_the_class(self):
+        pairs = Pairs(returns(1), returns(2))
+        A = make("A", f=pairs.old)
+        B = make("B", (A,))
+        a, b = A(), B()
+        self.assertEqual((loop(a), loop(b)), (1, 1))
+        self.remap(pairs)
+        self.assertEqual((loop(a), loop(b)), (2, 2))
+        self.assertIs(A.f, pairs.new)
+        self.assertIs(vars(A)["f"], pairs.new)
+
+    def test_class_attribute(self):
+        pairs = Pairs.things()
+        A = make("A", x=pairs.old)
+        a = A()
+
+        def read():
+            for _ in range(100):
+                result = A.x, a.x
+            return result
+        read()
+        self.remap(pairs)
+        self.assertEqual(read(), (pairs.new, pairs.new))
+
+    def test_class_attribute_becomes_a_descriptor(self):
+        pairs = Pairs(Thing(), property(lambda self: "computed"))
+        A = make("A", x=pairs.old)
+        a = A()
+
+        def read():
+            for _ in range(100):
+                result = a.x
+            return result
+        read()
+        a.__dict__["x"] = "instance's"
+        self.assertEqual(read(), "instance's")
+        self.remap(pairs)
+        self.assertEqual(read(), "computed")
+
+    def test_descriptor_becomes_a_plain_value(self):
+        pairs = Pairs(property(lambda self: "computed"), Thing())
+        A = make("A", x=pairs.old)
+        a = A()
+
+        def read():
+            for _ in range(100):
+                result = a.x
+            return result
+        self.assertEqual(read(), "computed")
+        self.remap(pairs)
+        self.assertIs(read(), pairs.new)
+
+    def test_call_of_the_class(self):
+        def init(value):
+            def __init__(self):
+                self.value = value
+            return __init__
+        pairs = Pairs(make("A", __init__=init(1)), make("B", __init__=init(2)))
+        registry = [pairs.old]
+
+        def create():
+            for _ in range(100):
+                obj = registry[0]()
+            return obj.value
+        self.assertEqual(create(), 1)
+        self.remap(pairs)
+        self.assertEqual(create(), 2)
+
+    def test_special_methods(self):
+        names = ("__len__", "__call__", "__hash__", "__index__")
+        pairs = Pairs()
+        for i, _ in enumerate(names):
+            pairs.list.append((returns(i), returns(i + 10)))
+        A = make("A", **{name: pairs.old_at(i)
+                         for i, name in enumerate(names)})
+        a = A()
+
+        def read():
+            for _ in range(100):
+                result = len(a), a(), hash(a), a.__index__()
+            return result
+        self.assertEqual(read(), (0, 1, 2, 3))
+        self.remap(pairs)
+        self.assertEqual(read(), (10, 11, 12, 13))
+
+    def test_special_method_becomes_none(self):
+        pairs = Pairs(returns(1), None)
+        A = make("A", __hash__=pairs.old)
+        a = A()
+        self.assertEqual(hash(a), 1)
+        self.remap(pairs)
+        self.assertRaises(TypeError, hash, a)
+
+    def test_getattr_hook(self):
+        pairs = Pairs(lambda self, name: ("old", name),
+                      lambda self, name: ("new", name))
+        A = make("A", __getattr__=pairs.old)
+        a = A()
+
+        def read():
+            for _ in range(100):
+                result = a.missing
+            return result
+        self.assertEqual(read(), ("old", "missing"))
+        self.remap(pairs)
+        self.assertEqual(read(), ("new", "missing"))
+
+    def test_key_of_a_class_namespace_is_interned(self):
+        # Attribute names are interned: they cannot be old objects.
+        A = make("A", some_attribute=1)
+        name = [n for n in vars(A) if n == "some_attribute"]
+        pairs = Pairs(name.pop(), Thing())
+        self.refused(pairs, TypeError)
+        self.assertEqual(A.some_attribute, 1)
+
+
+class MetaclassTests(RemapTestCase):
+
+    def test_metaclass(self):
+        pairs = Pairs(make("M", (type,), f=returns(1)),
+                      make("N", (type,), f=returns(2)))
+        A = pairs.old("A", (), {})
+        self.assertEqual(A.f(), 1)
+        self.remap(pairs)
+        self.assertIs(type(A), pairs.new)
+        self.assertEqual(A.f(), 2)
+        self.assertIsInstance(A(), A)
+
+    def test_metaclass_of_old_and_new_class(self):
+        meta = make("M", (type,), f=returns(1))
+        pairs = Pairs(meta("A", (), {}), meta("B", (), {}))
+        a = pairs.old()
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new)
+        self.assertEqual(type(a).f(), 1)
+
+    def test_metaclass_and_its_class_at_once(self):
+        metas = [make("M", (type,), f=returns(1)),
+                 make("N", (type,), f=returns(2))]
+        pairs = Pairs(metas[0], metas[1],
+                      metas[0]("A", (), {}), metas[1]("B", (), {}))
+        metas.clear()
+        a = pairs.old_at(1)()
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new_at(1))
+        self.assertIs(type(type(a)), pairs.new_at(0))
+        self.assertEqual(type(a).f(), 2)
+
+    def test_metaclass_refused(self):
+        pairs = Pairs(make("M", (type,)), make("NoMeta"))
+        A = pairs.old("A", (), {})
+        self.refused(pairs, TypeError)
+        self.assertIs(type(A), pairs.old)
+
+    def test_abstract_base_class(self):
+        pairs = Pairs(abc.ABCMeta("A", (), {"f": returns(1)}),
+                      abc.ABCMeta("B", (), {"f": returns(2)}))
+        C = abc.ABCMeta("C", (pairs.old,), {})
+        c = C()
+        self.remap(pairs)
+        self.assertEqual(C.__mro__, (C, pairs.new, object))
+        self.assertEqual(c.f(), 2)
+        self.assertIsInstance(c, pairs.new)
+        self.assertNotIsInstance(c, pairs.old)
+
+
+class OtherPlacesTests(RemapTestCase):
+
+    def test_annotations_and_namespaces(self):
+        pairs = Pairs(make("A"), make("B"))
+        module = types.ModuleType("module")
+        module.A = pairs.old
+
+        def f(x): ...
+        f.__annotations__["x"] = pairs.old
+        self.remap(pairs)
+        self.assertIs(module.A, pairs.new)
+        self.assertIs(f.__annotations__["x"], pairs.new)
+
+    def test_exception_class(self):
+        pairs = Pairs(make("E1", (Exception,)), make("E2", (Exception,)))
+        instance = pairs.old("text")
+        catch = [pairs.old]
+        self.remap(pairs)
+        self.assertIs(type(instance), pairs.new)
+        try:
+            raise instance
+        except catch[0] as exc:
+            self.assertIs(exc, instance)
+        self.assertEqual(instance.args, ("text",))
+        instance.__traceback__ = None
+
+    def test_exception_class_while_an_exception_is_handled(self):
+        pairs = Pairs(make("E1", (Exception,)), make("E2", (Exception,)))
+        try:
+            try:
+                raise pairs.old("text")
+            except pairs.old:
+                self.remap(pairs)
+                raise
+        except Exception as exc:
+            self.assertIs(type(exc), pairs.new)
+            exc.__traceback__ = None
+
+    def test_dataclass(self):
+        def declare(name, default):
+            @dataclasses.dataclass(frozen=True)
+            class D:
+                x: int
+                y: int = default
+            D.__name__ = D.__qualname__ = name
+            return D
+        pairs = Pairs(declare("Old", 1), declare("New", 2))
+        d = pairs.old(5)
+        table = {d: "value"}
+        self.remap(pairs)
+        self.assertIs(type(d), pairs.new)
+        self.assertEqual(table[pairs.new(5, 1)], "value")
+        self.assertEqual(repr(d), f"{pairs.new.__qualname__}(x=5, y=1)")
+
+    def test_enum_member(self):
+        pairs = Pairs.things()
+        E = enum.Enum("E", {"A": pairs.old})
+        self.remap(pairs)
+        self.assertIs(E.A.value, pairs.new)
+
+    def test_method_of_the_class_bound_to_it(self):
+        class A:
+            @classmethod
+            def make(cls):
+                return cls
+        pairs = Pairs(make("A1", (A,)), make("A2", (A,)))
+        method = pairs.old.make
+        self.assertIs(method(), pairs.old)
+        self.remap(pairs)
+        self.assertIs(method(), pairs.new)
+
+    def test_match_statement(self):
+        pairs = Pairs(make("A"), make("B"))
+        namespace = {"A": pairs.old}
+        exec("def f(x):\n"
+             " match x:\n"
+             "  case A(): return True\n"
+             " return False", namespace)
+        a = pairs.old()
+        self.assertTrue(namespace["f"](a))
+        self.remap(pairs)
+        self.assertTrue(namespace["f"](a))
+        self.assertTrue(namespace["f"](pairs.new()))
+        self.assertFalse(namespace["f"](pairs.old()))
+
+    def test_weak_references_to_instances(self):
+        pairs = Pairs(make("A"), make("B"))
+        a = pairs.old()
+        ref = weakref.ref(a)
+        self.remap(pairs)
+        self.assertIs(ref(), a)
+        del a
+        self.assertIsNone(ref())
+
+
+class SwapTests(RemapTestCase):
+
+    def test_swap(self):
+        pairs = Pairs.swap(make("A", f=returns(1)), make("B", f=returns(2)))
+        a, b = pairs.old(), pairs.new()
+        a.x, b.y = 1, 2
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.new)
+        self.assertIs(type(b), pairs.old)
+        self.assertEqual((a.f(), b.f()), (2, 1))
+        self.assertEqual((vars(a), vars(b)), ({"x": 1}, {"y": 2}))
+
+    def test_each_stays_itself(self):
+        pairs = Pairs.swap(make("A", f=returns(1), __slots__=("s",)),
+                           make("B", f=returns(2), __slots__=("s",)))
+        for _ in range(2):
+            self.remap(pairs)
+            for index, name in enumerate("AB"):
+                cls = [pairs.old_at(index)]
+                self.assertEqual(cls[0].__name__, name)
+                self.assertEqual(cls[0].__mro__, (cls[0], object))
+                self.assertIs(vars(cls[0])["s"].__objclass__, cls[0])
+                self.assertEqual(cls[0]().f(), index + 1)
+
+    def test_subclasses(self):
+        pairs = Pairs.swap(make("A", f=returns(1)), make("B", f=returns(2)))
+        C = make("C", (pairs.old,))
+        D = make("D", (pairs.new,))
+        self.remap(pairs)
+        self.assertEqual(C.__mro__, (C, pairs.new, object))
+        self.assertEqual(D.__mro__, (D, pairs.old, object))
+        self.assertEqual(pairs.old.__subclasses__(), [D])
+        self.assertEqual(pairs.new.__subclasses__(), [C])
+        self.assertEqual((C().f(), D().f()), (2, 1))
+
+    def test_both_bases_of_one_class(self):
+        pairs = Pairs.swap(make("A", f=returns(1)), make("B", f=returns(2)))
+        C = make("C", (pairs.old, pairs.new))
+        self.assertEqual(C().f(), 1)
+        self.remap(pairs)
+        self.assertEqual(C.__mro__, (C, pairs.new, pairs.old, object))
+        self.assertEqual(C().f(), 2)
+
+    def test_twice(self):
+        pairs = Pairs.swap(make("A", f=returns(1)), make("B", f=returns(2)))
+        C = make("C", (pairs.old, pairs.new))
+        a, b = pairs.old(), pairs.new()
+        d = {pairs.old: 1, pairs.new: 2}
+        self.remap(pairs)
+        self.remap(pairs)
+        self.assertIs(type(a), pairs.old)
+        self.assertIs(type(b), pairs.new)
+        self.assertEqual(C.__mro__, (C, pairs.old, pairs.new, object))
+        self.assertEqual(list(d), [pairs.old, pairs.new])
+        self.assertDictSound(d)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,654 @@
+"""gc.remap() and keys that hold the old object, at any depth.
+
+Such a key stays the same object, but its hash is another one: the table must
+be repaired although none of its own references has changed.
+"""
+
+import collections
+import dataclasses
+import fractions
+import gc
+import typing
+
+from support import (
+    Key, Pairs, RemapTestCase, Thing, fresh_int, fresh_str, main)
+
+
+class Slotted:
+    __slots__ = ("value", "other")
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return type(other) is Slotted and self.value == other.value
+
+    def __hash__(self):
+        return hash(self.value)
+
+
+class SlottedSub(Slotted):
+    """Slots of a base and a __dict__ of its own."""
+
+    def __eq__(self, other):
+        return type(other) is SlottedSub and (
+            (self.value, self.extra) == (other.value, other.extra))
+
+    def __hash__(self):
+        return hash((self.value, self.extra))
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    a: object
+    b: object = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FrozenSlots:
+    a: object
+
+
+class Named(typing.NamedTuple):
+    a: object
+    b: object
+
+
+class Text(str):
+    """Hashed by an attribute besides the text."""
+
+    def __eq__(self, other):
+        return type(other) is Text and self.tag == other.tag
+
+    def __hash__(self):
+        return hash(self.tag)
+
+
+class Constant:
+    """The hash says nothing; equality is by value."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return type(other) is Constant and self.value == other.value
+
+    def __hash__(self):
+        return 1
+
+
+class Counting:
+    """Hashed by value, and counts how often."""
+
+    calls = 0
+
+    def __init__(self, value):
+        self.value = value
+
+    def __eq__(self, other):
+        return type(other) is Counting and self.value == other.value
+
+    def __hash__(self):
+        Counting.calls += 1
+        return hash(self.value)
+
+
+class DepthTests(RemapTestCase):
+
+    def check(self, make, depth_of_tables=0):
+        """make(x) is a key that holds x somewhere."""
+        pairs = Pairs.things()
+        d = {0: "before", make(pairs.old): "value", 1: "after"}
+        s = {0, make(pairs.old)}
+        f = frozenset([make(pairs.old), 5])
+        hash(f)
+        key = list(d)[1]
+        address = id(key)
+        hash(key)
+        result = self.remap(pairs, rehashed=3 + 3 * depth_of_tables)
+        self.assertEqual(id(list(d)[1]), address)
+        self.assertEqual(list(d.values()), ["before", "value", "after"])
+        self.assertEqual(d[make(pairs.new)], "value")
+        self.assertNotIn(make(pairs.old), d)
+        self.assertIn(make(pairs.new), s)
+        self.assertNotIn(make(pairs.old), s)
+        self.assertIn(make(pairs.new), f)
+        self.assertEqual(f, frozenset([make(pairs.new), 5]))
+        self.assertEqual(hash(f), hash(frozenset([make(pairs.new), 5])))
+        self.assertDictSound(d)
+        self.assertSetSound(s)
+        self.assertEqual(result.collisions, 0)
+
+    def test_tuple(self):
+        self.check(lambda x: (1, x))
+
+    def test_tuple_in_tuple(self):
+        self.check(lambda x: (1, (2, (3, x))))
+
+    def test_deep_tuples(self):
+        def make(x):
+            for _ in range(50):
+                x = (x,)
+            return x
+        self.check(make)
+
+    def test_frozenset(self):
+        self.check(lambda x: frozenset([x, 1]), 1)
+
+    def test_frozenset_in_frozenset(self):
+        self.check(lambda x: frozenset([frozenset([x]), 1]), 2)
+
+    def test_tuple_in_frozenset_in_tuple(self):
+        self.check(lambda x: (0, frozenset([(1, x), 2])), 1)
+
+    def test_deep_mixture(self):
+        self.check(lambda x: (frozenset([((frozenset([(x,), 3]),), 2)]), 1), 2)
+
+    def test_namedtuple(self):
+        self.check(lambda x: Named(x, 1))
+
+    def test_subclass_of_tuple(self):
+        class Sub(tuple):
+            pass
+        self.check(lambda x: Sub((x, 1)))
+
+    def test_subclass_of_frozenset(self):
+        class Sub(frozenset):
+            pass
+        self.check(lambda x: Sub([x, 1]), 1)
+
+    def test_inline_values(self):
+        self.check(Key)
+
+    def test_materialized_dict(self):
+        def make(x):
+            key = Key(x)
+            vars(key)["more"] = 1
+            return key
+        self.check(make)
+
+    def test_replaced_dict(self):
+        def make(x):
+            key = Key(None)
+            key.__dict__ = {1: 2, "value": x}
+            return key
+        self.check(make)
+
+    def test_slots(self):
+        self.check(Slotted)
+
+    def test_slots_and_dict(self):
+        def make(x):
+            key = SlottedSub(1)
+            key.extra = x
+            return key
+        self.check(make)
+
+        def make(x):
+            key = SlottedSub(x)
+            key.extra = 1
+            return key
+        self.check(make)
+
+    def test_subclass_of_str(self):
+        def make(x):
+            text = Text("t")
+            text.tag = x
+            return text
+        self.check(make)
+
+    def test_instance_in_instance(self):
+        self.check(lambda x: Key(Key((1, Slotted(x)))))
+
+    def test_instance_in_tuple_in_frozenset(self):
+        self.check(lambda x: frozenset([(1, Key(x))]), 1)
+
+    def test_instance_hashed_through_a_list(self):
+        class ByList:
+            def __init__(self, x):
+                self.items = [x, 1]
+
+            def __eq__(self, other):
+                return self.items == getattr(other, "items", None)
+
+            def __hash__(self):
+                return hash(tuple(self.items))
+        self.check(ByList)
+
+    def test_instance_hashed_through_a_dict(self):
+        class ByDict:
+            def __init__(self, x):
+                self.items = {"x": x}
+
+            def __eq__(self, other):
+                return self.items == getattr(other, "items", None)
+
+            def __hash__(self):
+                return hash(self.items["x"])
+        self.check(ByDict)
+
+    def test_frozen_dataclass(self):
+        self.check(Frozen)
+        self.check(lambda x: Frozen(1, Frozen(x)))
+
+    def test_frozen_dataclass_with_slots(self):
+        self.check(FrozenSlots)
+
+    def test_bound_method(self):
+        class C:
+            def method(self):
+                pass
+        pairs = Pairs(C(), C())
+        d = {pairs.old.method: 1}
+        s = {pairs.old.method}
+        self.remap(pairs, rehashed=2)
+        self.assertEqual(d[pairs.new.method], 1)
+        self.assertNotIn(pairs.old.method, d)
+        self.assertIn(pairs.new.method, s)
+
+    def test_bound_method_of_another_function(self):
+        class C:
+            def method(self):
+                pass
+        obj = C()
+        pairs = Pairs(lambda self: 1, lambda self: 2)
+        C.method = pairs.old
+        d = {obj.method: 1}
+        self.remap(pairs)
+        self.assertIs(C.method, pairs.new)
+        self.assertEqual(d[obj.method], 1)
+        self.assertEqual(list(d)[0](), 2)
+
+    def test_method_of_a_builtin(self):
+        pairs = Pairs([1], [2])
+        d = {pairs.old.append: 1}
+        self.remap(pairs)
+        self.assertEqual(d[pairs.new.append], 1)
+        self.assertNotIn(pairs.old.append, d)
+
+    def test_method_wrapper(self):
+        pairs = Pairs([1], [2])
+        d = {pairs.old.__len__: 1}
+        self.remap(pairs)
+        self.assertEqual(d[pairs.new.__len__], 1)
+        self.assertNotIn(pairs.old.__len__, d)
+
+    def test_slice(self):
+        self.check(lambda x: slice(1, x))
+
+    def test_generic_alias(self):
+        self.check(lambda x: list[x])
+
+    def test_mappingproxy(self):
+        class Hashed(dict):
+            def __hash__(self):
+                return hash(tuple(self.items()))
+        from types import MappingProxyType
+        self.check(lambda x: MappingProxyType(Hashed(k=x)))
+
+    def test_code_object_with_a_constant(self):
+        namespace = {}
+        exec("def f(): return 123456789123456789", namespace)
+        code = namespace["f"].__code__
+        where = code.co_consts.index(123456789123456789)
+        pairs = Pairs(code.co_consts[where], 10 ** 30)
+        d = {code: 1}
+        self.remap(pairs)
+        self.assertEqual(d[code], 1)
+        self.assertEqual(namespace["f"](), 10 ** 30)
+
+    def test_key_in_itself(self):
+        # An instance hashed by its name may well refer to itself.
+        class Node:
+            def __init__(self, value):
+                self.value = value
+                self.me = self
+
+            def __eq__(self, other):
+                return type(other) is Node and self.value == other.value
+
+            def __hash__(self):
+                return hash(self.value)
+        self.check(Node)
+
+    def test_class_as_the_object(self):
+        a = lambda: type("A", (), {})
+        pairs = Pairs(a(), a())
+        d = {(pairs.old, 1): 1, frozenset([pairs.old]): 2}
+        self.remap(pairs)
+        self.assertEqual(d[pairs.new, 1], 1)
+        self.assertEqual(d[frozenset([pairs.new])], 2)
+
+    def test_classes_of_keys(self):
+        # The hash of an instance may come from its class.
+        def make(n):
+            class C:
+                def __init__(self, value):
+                    self.value = value
+
+                def __eq__(self, other):
+                    return (type(self) is type(other)
+                            and self.value == other.value)
+
+                def __hash__(self):
+                    return hash((n, self.value))
+            return C
+        pairs = Pairs(make(1), make(2))
+        d = {pairs.old(i): i for i in range(20)}
+        s = set(d)
+        self.remap(pairs)
+        for i in range(20):
+            self.assertEqual(d[pairs.new(i)], i)
+            self.assertIn(pairs.new(i), s)
+        self.assertDictSound(d)
+        self.assertSetSound(s)
+
+    def test_value_hashed_key_of_a_class_attribute(self):
+        class C:
+            tag = None
+
+            def __eq__(self, other):
+                return self is other
+
+            def __hash__(self):
+                return hash(self.tag)
+        pairs = Pairs.things()
+        C.tag = pairs.old
+        obj = C()
+        d = {obj: 1}
+        self.remap(pairs)
+        self.assertEqual(d[obj], 1)
+        self.assertDictSound(d)
+
+    def test_hash_function_replaced(self):
+        def make(n):
+            return lambda self: hash((n, self.value))
+        pairs = Pairs(make(1), make(2))
+
+        class C:
+            def __init__(self, value):
+                self.value = value
+
+            def __eq__(self, other):
+                return type(other) is C and self.value == other.value
+            __hash__ = pairs.old
+        d = {C(i): i for i in range(20)}
+        self.remap(pairs)
+        for i in range(20):
+            self.assertEqual(d[C(i)], i)
+        self.assertDictSound(d)
+
+
+class TableTests(RemapTestCase):
+
+    def test_order_of_all_entries_is_kept(self):
+        pairs = Pairs.things()
+        d = {}
+        for i in range(100):
+            d[i] = i
+            d[i, pairs.old] = -i
+        keys = [k if isinstance(k, int) else k[0] for k in d]
+        self.remap(pairs, rehashed=1)
+        self.assertEqual(
+            [k if isinstance(k, int) else k[0] for k in d], keys)
+        for i in range(100):
+            self.assertEqual(d[i, pairs.new], -i)
+        self.assertDictSound(d)
+
+    def test_keys_that_become_equal(self):
+        pairs = Pairs.things()
+        d = {(pairs.old, 1): "a", 0: 0, (pairs.new, 1): "b"}
+        first = id(list(d)[0])
+        self.remap(pairs, collisions=1, dropped=1, rehashed=1)
+        self.assertEqual(list(d.items()), [((pairs.new, 1), "b"), (0, 0)])
+        self.assertEqual(id(list(d)[0]), first)
+        self.assertDictSound(d)
+
+    def test_keys_that_become_equal_in_reverse(self):
+        pairs = Pairs.things()
+        d = {(pairs.new, 1): "b", 0: 0, (pairs.old, 1): "a"}
+        first = id(list(d)[0])
+        self.remap(pairs, collisions=1, dropped=1, rehashed=1)
+        self.assertEqual(list(d.items()), [((pairs.new, 1), "a"), (0, 0)])
+        self.assertEqual(id(list(d)[0]), first)
+
+    def test_equal_without_a_change_of_hash(self):
+        pairs = Pairs.things()
+        d = {Constant(pairs.old): 1, Constant(pairs.new): 2}
+        self.assertEqual(len(d), 2)
+        self.remap(pairs, collisions=1, dropped=1)
+        self.assertEqual(d, {Constant(pairs.new): 2})
+        self.assertEqual(len(d), 1)
+
+    def test_merge_in_the_inner_and_the_outer_table(self):
+        pairs = Pairs.things()
+        d = {frozenset([pairs.old, pairs.new, 1]): 1,
+             frozenset([pairs.new, 1]): 2}
+        # One item of the first set, then the second set as a key.
+        self.remap(pairs, collisions=2, dropped=2, rehashed=2)
+        self.assertEqual(d, {frozenset([pairs.new, 1]): 2})
+        self.assertEqual(len(d), 1)
+        self.assertDictSound(d)
+
+    def test_inner_first(self):
+        # The hash of the outer sets needs the inner ones already repaired.
+        pairs = Pairs.things()
+        level = frozenset([pairs.old])
+        tables = [level]
+        for i in range(20):
+            level = frozenset([level, i])
+            tables.append(level)
+        d = {level: "top"}
+        expected = frozenset([pairs.new])
+        for i in range(20):
+            expected = frozenset([expected, i])
+        self.remap(pairs)
+        self.assertEqual(d[expected], "top")
+        for table in tables:
+            self.assertSetSound(table)
+
+    def test_identity_hash_is_left_alone(self):
+        class ByIdentity:
+            pass
+        pairs = Pairs.things()
+        key = ByIdentity()
+        key.value = pairs.old
+        d = {key: 1}
+        self.remap(pairs, rehashed=0)
+        self.assertEqual(d[key], 1)
+        self.assertIs(key.value, pairs.new)
+
+    def test_no_hash_is_called_that_need_not_be(self):
+        pairs = Pairs.things()
+        d = {Counting(1): 1}
+        holder = [pairs.old]
+        Counting.calls = 0
+        self.remap(pairs, rehashed=0)
+        self.assertEqual(Counting.calls, 0)
+        self.assertEqual(d[Counting(1)], 1)
+        self.assertIs(holder[0], pairs.new)
+
+    def test_function_as_key(self):
+        # Functions are hashed by identity, whatever they hold.
+        pairs = Pairs.things()
+        held = [pairs.old]
+
+        def f():
+            return held
+        f.attribute = pairs.old
+        d = {f: 1}
+        self.remap(pairs, rehashed=0)
+        self.assertEqual(d[f], 1)
+        self.assertIs(f.attribute, pairs.new)
+
+    def test_one_key_in_several_tables(self):
+        pairs = Pairs.things()
+        key = (pairs.old, 1)
+        d1, d2, s = {key: 1}, {0: 0, key: 2}, {key, 3}
+        o = collections.OrderedDict([(key, 1), (2, 2)])
+        dd = collections.defaultdict(int, {key: 5})
+        self.remap(pairs, references=1)
+        expected = (pairs.new, 1)
+        self.assertEqual((d1[expected], d2[expected], o[expected],
+                          dd[expected]), (1, 2, 1, 5))
+        self.assertIn(expected, s)
+        self.assertEqual(list(o), [expected, 2])
+        self.assertIs(key[0], pairs.new)
+
+    def test_namespace_with_a_tuple_key(self):
+        class C:
+            pass
+        pairs = Pairs.things()
+        obj = C()
+        obj.name = 1
+        vars(obj)[pairs.old, 1] = 2
+        self.remap(pairs)
+        self.assertEqual(vars(obj), {"name": 1, (pairs.new, 1): 2})
+        self.assertDictSound(vars(obj))
+
+    def test_string_in_a_tuple(self):
+        pairs = Pairs(fresh_str("the old"), fresh_str("the new"))
+        d = {(1, pairs.old): 1}
+        self.remap(pairs)
+        self.assertEqual(d[1, "the new"], 1)
+        self.assertNotIn((1, "the old"), d)
+
+    def test_untracked_key(self):
+        pairs = Pairs(fresh_str("the old"), fresh_str("the new"))
+        d = {(1, (pairs.old, 2)): 1}
+        gc.collect()
+        gc.collect()
+        self.remap(pairs)
+        self.assertEqual(d[1, ("the new", 2)], 1)
+
+    def test_swap(self):
+        pairs = Pairs.swap(Thing("a"), Thing("b"))
+        d = {(pairs.old, 1): "a", (pairs.new, 1): "b"}
+        self.remap(pairs, collisions=0)
+        self.assertEqual(d[pairs.old, 1], "b")
+        self.assertEqual(d[pairs.new, 1], "a")
+        self.assertDictSound(d)
+
+    def test_value_hashed_replacement(self):
+        pairs = Pairs(Key(1), Key(2))
+        d = {(pairs.old,): 1, frozenset([pairs.old, 3]): 2}
+        self.remap(pairs)
+        self.assertEqual(d[Key(2),], 1)
+        self.assertEqual(d[frozenset([Key(2), 3])], 2)
+        self.assertNotIn((Key(1),), d)
+
+    def test_many_keys(self):
+        pairs = Pairs.things()
+        d = {(i, pairs.old): i for i in range(10_000)}
+        self.remap(pairs, rehashed=1)
+        for i in range(10_000):
+            self.assertEqual(d[i, pairs.new], i)
+        self.assertEqual(len(d), 10_000)
+
+    def test_iteration_under_way(self):
+        pairs = Pairs.things()
+        d = {(i, pairs.old): i for i in range(10)}
+        it = iter(d.values())
+        self.assertEqual(next(it), 0)
+        self.remap(pairs)
+        self.assertEqual(list(it), list(range(1, 10)))
+
+    def test_hash_that_depends_on_the_replaced_contents(self):
+        # The old object is in no key, but a key's hash reaches it.
+        pairs = Pairs([1], [2])
+        key = Key(None)
+        key.__class__ = type("Through", (Key,), {
+            "__hash__": lambda self: hash(tuple(self.value)),
+            "__eq__": lambda self, other: self is other})
+        key.value = pairs.old
+        d = {key: 1}
+        self.remap(pairs)
+        self.assertEqual(d[key], 1)
+        self.assertEqual(hash(key), hash((2,)))
+
+    def test_fraction_parts(self):
+        pairs = Pairs(fresh_int(30) + 1, fresh_int(31) + 3)
+        x = fractions.Fraction(1, 3)
+        x._numerator = pairs.old
+        d = {x: 1}
+        self.remap(pairs)
+        self.assertEqual(d[fractions.Fraction(10 ** 31 + 3, 3)], 1)
+
+    def test_collector_during_the_repair(self):
+        class Collects(Key):
+            def __hash__(self):
+                gc.collect()
+                return hash(self.value)
+        pairs = Pairs.things()
+        d = {Collects(pairs.old): 1, Collects((1, pairs.old)): 2}
+        self.remap(pairs)
+        self.assertEqual(sorted(d.values()), [1, 2])
+        self.assertDictSound(d)
+
+    def test_table_changed_during_the_repair(self):
+        # Repaired with what was put in, or refused: never broken.
+        class Meddles(Key):
+            target = None
+
+            def __hash__(self):
+                target = Meddles.target
+                if target is not None:
+                    Meddles.target = None
+                    for i in range(100):
+                        target[i] = i
+                return hash(self.value)
+        pairs = Pairs.things()
+        d = {Meddles((i, pairs.old)): i for i in range(5)}
+        Meddles.target = d
+        try:
+            gc.remap(pairs.list)
+        except RuntimeError:
+            self.assertIs(list(d)[0].value[1], pairs.old)
+        self.assertDictSound(d)
+
+    def test_table_cleared_during_the_repair(self):
+        class Clears(Key):
+            target = None
+
+            def __hash__(self):
+                target = Clears.target
+                if target is not None:
+                    Clears.target = None
+                    target.clear()
+                return hash(self.value)
+        for kind in dict.fromkeys, set, collections.OrderedDict.fromkeys:
+            with self.subTest(kind=kind):
+                pairs = Pairs.things()
+                table = kind([Clears((i, pairs.old)) for i in range(5)])
+                Clears.target = table
+                try:
+                    gc.remap(pairs.list)
+                except RuntimeError:
+                    pass
+                Clears.target = None
+                self.assertSetSound(table)
+
+    def test_equality_that_changes_the_table(self):
+        class Meddles(Constant):
+            target = None
+
+            def __eq__(self, other):
+                target = Meddles.target
+                if target is not None:
+                    Meddles.target = None
+                    target.clear()
+                return self is other
+            __hash__ = Constant.__hash__
+        pairs = Pairs.things()
+        d = {Meddles((i, pairs.old)): i for i in range(5)}
+        Meddles.target = d
+        try:
+            gc.remap(pairs.list)
+        except RuntimeError:
+            pass
+        Meddles.target = None
+        self.assertDictSound(d)
+
+
+if __name__ == "__main__":
+    main()
