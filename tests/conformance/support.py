@@ -273,6 +273,7 @@ def flatten(suite):
             yield test
 
 
+LONGEST_RUN = 900  # seconds
 WARM_UP = 2
 MOST_RUNS = 10
 
@@ -319,6 +320,8 @@ def hunt(test):
 
 def main():
     faulthandler.enable()
+    # Threads that wait for each other show where, and then the run ends.
+    faulthandler.dump_traceback_later(LONGEST_RUN, exit=True)
     arguments = sys.argv[1:]
     verbose = "-v" in arguments
     check_leaks = "--no-leaks" not in arguments
@@ -346,7 +349,8 @@ def main():
             except AssertionError:
                 result.addFailure(test, sys.exc_info())
     result.printErrors()
+    sys.stderr.flush()
     broken = len(result.failures) + len(result.errors)
     print(f"Ran {len(tests)} tests on a {'debug' if DEBUG else 'release'} "
-          f"build: {broken or 'no'} failures", file=sys.stderr)
+          f"build: {broken or 'no'} failures")
     sys.exit(1 if broken or not tests else 0)

@@ -1,0 +1,589 @@
+"""gc.remap() and native code up the stack.
+
+C code may use an argument or an item that it has merely borrowed from a stack
+or a container.  A remap takes the last references to such an object away: it
+must be kept alive until the native frames that were active have returned.
+"""
+
+import functools
+import gc
+import subprocess
+import sys
+import textwrap
+
+from support import Pairs, RemapTestCase, Thing, main
+
+
+class BorrowedTests(RemapTestCase):
+    """Native code up the stack uses objects that it has only borrowed; the
+    remap takes the last references to them away."""
+
+    def test_items_under_comparison(self):
+        class Item:
+            def __init__(self, value):
+                self.value = value
+
+            def __eq__(self, other):
+                if armed:
+                    armed.clear()
+                    gc.remap([(self, Item(5)), (other, Item(6))])
+                    gc.collect()
+                return self.value == other.value
+        for kind in list, tuple, lambda x: dict(enumerate(x)):
+            with self.subTest(kind=kind):
+                armed = [True]
+                one, two = kind([Item(1), Item(2)]), kind([Item(1), Item(2)])
+                # The comparison sees the new objects' values.
+                self.assertFalse(one == two)
+                self.assertEqual(one[0].value, 5)
+                self.assertEqual(two[0].value, 6)
+
+    def test_search(self):
+        class Item:
+            def __eq__(self, other):
+                if armed:
+                    armed.clear()
+                    gc.remap([(self, Thing("new"))])
+                    gc.collect()
+                return False
+            __hash__ = None
+        for kind in list, tuple, lambda x: iter(x):
+            for search in (lambda c: 1 in c,
+                           lambda c: c.index(1), lambda c: c.count(1)):
+                with self.subTest(kind=kind):
+                    armed = [True]
+                    container = kind([Item(), Item()])
+                    try:
+                        self.assertFalse(search(container))
+                    except (ValueError, AttributeError):
+                        pass
+
+    def test_key_under_comparison(self):
+        class Item:
+            def __init__(self, name):
+                self.name = name
+
+            def __hash__(self):
+                return 1
+
+            def __eq__(self, other):
+                if armed:
+                    armed.clear()
+                    gc.remap([(self, Item("new"))])
+                    gc.collect()
+                return False
+        for make in (dict.fromkeys, set):
+            with self.subTest(make=make):
+                armed = []
+                table = make([Item("old")])
+                armed = [True]
+                self.assertFalse(Item("probe") in table)
+                self.assertEqual(len(table), 1)
+                self.assertIn(list(table)[0].name, ("old", "new"))
+                self.assertSetSound(table)
+
+    def test_sort(self):
+        class Item:
+            def __init__(self, value):
+                self.value = value
+
+            def __lt__(self, other):
+                if armed:
+                    armed.clear()
+                    gc.remap([(self, Item(100)), (other, Item(101))])
+                    gc.collect()
+                return self.value < other.value
+        armed = [True]
+        items = [Item(i) for i in (3, 1, 2)]
+        items.sort()
+        # Items that the sort holds where nobody sees them are left behind.
+        self.assertEqual(len(items), 3)
+        armed = []
+        self.assertEqual(len(sorted(items)), 3)
+
+    def test_sort_key(self):
+        pairs = Pairs.things()
+        items = [pairs.old, 1, 2]
+
+        def key(item):
+            if item == 1:
+                result.append(gc.remap(pairs.list))
+            return str(item)
+        result = []
+        items.sort(key=key)
+        # While it is sorted the list is empty, and its items are out of reach.
+        self.assertEqual(result[0].left_behind, (1,))
+        self.assertEqual(items, [1, 2, pairs.old])
+
+    def test_reduce_and_map(self):
+        def add(a, b):
+            if b == 2:
+                gc.remap([(holder[0], [10, 20, 30, 40])])
+                gc.collect()
+            return a + b
+        holder = [[1, 2, 3]]
+        self.assertEqual(functools.reduce(add, holder[0]), 1 + 2 + 30 + 40)
+        holder = [[1, 2, 3]]
+        self.assertEqual(list(map(add, holder[0], [2, 1, 1])), [3, 21, 31])
+
+    def test_repr_of_a_container(self):
+        class Item:
+            def __repr__(self):
+                if armed:
+                    armed.clear()
+                    gc.remap([(self, "new")])
+                    gc.collect()
+                return "item"
+        for kind in list, tuple, lambda x: dict(enumerate(x)):
+            with self.subTest(kind=kind):
+                armed = [True]
+                text = repr(kind([Item(), Item()]))
+                self.assertIn("item", text)
+
+    def test_container_under_repr(self):
+        class Item:
+            def __repr__(self):
+                gc.remap([(holder[0], holder[1])])
+                gc.collect()
+                return "item"
+        for make in (list, tuple, lambda x: dict(enumerate(x)),
+                     lambda x: dict(zip("abcdef", x))):
+            with self.subTest(make=make):
+                holder = [make([Item(), 1, 2]), make([3])]
+                self.assertIn("item", repr(holder[0]))
+                # Nobody believes that the new one is being shown.
+                self.assertNotIn("...", repr(holder[0]))
+
+    def test_attribute_of_a_dying_owner(self):
+        # The method's own object and class lose their last references.
+        class Old:
+            def method(self):
+                gc.remap([(holder[0], Thing("new"))])
+                gc.collect()
+                return type(self)
+        holder = [Old()]
+        self.assertIs(holder[0].method(), Thing)
+        self.assertEqual(holder[0].name, "new")
+
+    def test_function_that_removes_itself(self):
+        def f(*args):
+            gc.remap([(holder[0], print)])
+            gc.collect()
+            return [i + len(args) for i in range(3)]
+        holder = [f]
+        del f
+        self.assertEqual(list(map(holder[0], [1])), [[1, 2, 3]])
+        self.assertIs(holder[0], print)
+
+
+class AliveTests(RemapTestCase):
+    """Programs of their own, with an allocator that spoils freed memory: most
+    of them would read it if the old object were not kept alive."""
+
+    prelude = """
+        import collections, functools, gc, operator, types
+        class New:
+            def __init__(self, name="new"): self.name = name
+        armed = []
+        def vanish(*olds):
+            # All references go away: those of the caller's frame as well.
+            if armed:
+                armed.clear()
+                gc.remap([(old, New()) for old in olds])
+                del olds
+                gc.collect()
+                junk = [bytearray(n) for n in range(1, 600)]
+        class Item:
+            def __init__(self): self.x = [1] * 10
+            def meth(self, other):
+                vanish(self, other)
+                return NotImplemented
+            __eq__ = __ne__ = __lt__ = __gt__ = __le__ = __ge__ = meth
+            __add__ = __radd__ = __mul__ = __rmul__ = __or__ = __ror__ = meth
+            __and__ = __rand__ = __mod__ = __rmod__ = __pow__ = meth
+            __iadd__ = __divmod__ = __rdivmod__ = __matmul__ = meth
+            def __hash__(self): return 1
+        def attempt(f, *args):
+            armed.append(True)
+            try:
+                result = f(*args)
+            except TypeError:
+                pass
+            assert not armed, "not reached"
+        """
+
+    def run_script(self, source, expected=""):
+        program = (textwrap.dedent(self.prelude) + textwrap.dedent(source)
+                   + "\nprint('done')\n")
+        done = subprocess.run(
+            [sys.executable, "-I", "-X", "dev", "-W", "ignore", "-c", program],
+            capture_output=True, text=True, timeout=120)
+        self.assertEqual((done.returncode, done.stdout),
+                         (0, expected + "done\n"), done.stderr)
+
+    def test_comparison_of_tuples(self):
+        self.run_script("""
+            for op in (operator.eq, operator.ne, operator.lt, operator.ge):
+                attempt(op, (Item(),), (Item(),))
+                attempt(op, [Item()], [Item()])
+                attempt(op, collections.deque([Item()]),
+                        collections.deque([Item()]))
+                if op in (operator.eq, operator.ne):
+                    attempt(op, {1: Item()}, {1: Item()})
+                    attempt(op, types.SimpleNamespace(x=Item()),
+                            types.SimpleNamespace(x=Item()))
+                attempt(op, slice(Item()), slice(Item()))
+            """)
+
+    def test_operators(self):
+        self.run_script("""
+            for name in ("add", "mul", "or_", "and_", "mod", "pow", "iadd",
+                         "matmul", "eq", "lt"):
+                op = getattr(operator, name)
+                attempt(functools.reduce, op, [Item(), Item()])
+                attempt(lambda: list(map(op, [Item()], [Item()])))
+                attempt(functools.partial(op, Item(), Item()))
+                attempt(functools.partial(op, Item()), Item())
+                holder = [Item(), Item()]
+                attempt(op, holder[0], holder[1])
+                attempt(lambda a, b: op(a, b), Item(), Item())
+            attempt(sum, [Item(), Item()], Item())
+            attempt(lambda: Item() + Item())
+            attempt(lambda: (Item(),) == (Item(),))
+            """)
+
+    def test_search(self):
+        self.run_script("""
+            for kind in (list, tuple, collections.deque):
+                attempt(operator.contains, kind([Item()]), Item())
+                attempt(operator.countOf, kind([Item()]), Item())
+                for name in ("index", "count", "remove"):
+                    if hasattr(kind, name):
+                        try:
+                            attempt(getattr(kind([Item()]), name), Item())
+                        except ValueError:
+                            pass
+            for kind in (dict.fromkeys, set, frozenset):
+                attempt(operator.contains, kind([Item()]), Item())
+            attempt(lambda: {Item(): 1}.get(Item()))
+            attempt(lambda: {Item(): 1} | {Item(): 2})
+            attempt(lambda: {Item()} | {Item()})
+            attempt(lambda: {Item()} & {Item()})
+            """)
+
+    def test_sort_and_extremes(self):
+        self.run_script("""
+            attempt(max, [Item(), Item()])
+            attempt(max, Item(), Item())
+            attempt(sorted, [Item(), Item()])
+            attempt(lambda: [Item(), Item()].sort())
+            attempt(sorted, [(Item(), 1), (Item(), 2)])
+            """)
+
+    def test_running_generator(self):
+        # Its frame is a part of the object that loses its last reference.
+        self.run_script("""
+            def generate(value):
+                vanish(holder.pop())
+                yield value + 1
+                yield value + 2
+            def loop():
+                for x in holder[0]:
+                    seen.append(x)
+            def consume(f):
+                holder.append(generate(1))
+                attempt(f, holder[0])
+            for f in (list, tuple, sum, lambda g: next(g), iter, lambda g: [*g],
+                      lambda g: [x for x in g], lambda g: "".join(map(str, g)),
+                      lambda g: list(zip(g, g)), lambda g: dict(enumerate(g))):
+                seen, holder = [], []
+                if f is not iter:
+                    consume(f)
+            for i in range(300):
+                holder, seen = [], []
+                holder.append(generate(1))
+                attempt(loop)
+            """)
+
+    def test_running_generator_that_is_delegated_to(self):
+        self.run_script("""
+            def inner(value):
+                vanish(holder.pop())
+                yield value + 1
+            def outer():
+                yield from holder[0]
+            for i in range(100):
+                holder = []
+                holder.append(inner(1))
+                attempt(list, outer())
+            """)
+
+    def test_running_coroutine(self):
+        self.run_script("""
+            async def inner(value):
+                vanish(holder.pop())
+                return value + 1
+            async def outer():
+                return await holder[0]
+            def drive():
+                c = outer()
+                try:
+                    c.send(None)
+                except StopIteration:
+                    pass
+                c.close()
+            for i in range(100):
+                holder = []
+                holder.append(inner(1))
+                attempt(drive)
+            """)
+
+    def test_running_function(self):
+        self.run_script("""
+            def make():
+                def f(x=[1, 2], *, y=[3]):
+                    vanish(holder.pop())
+                    return [x, y, [i for i in range(3)]]
+                return f
+            for call in (lambda f: f(), lambda f: list(map(f, [1])),
+                         lambda f: functools.partial(f)(),
+                         lambda f: sorted([1], key=f),
+                         lambda f: property(f).__get__(1),
+                         lambda f: types.MethodType(f, 1)(),
+                         lambda f: staticmethod(f)(),
+                         lambda f: functools.lru_cache(f)(),
+                         lambda f: f.__get__(1)(),
+                         lambda f: f.__call__(),
+                         lambda f: type("C", (), {"__init__": f})):
+                holder = [make()]
+                if call.__code__.co_names[-1:] != ("type",):
+                    attempt(call, holder[0])
+                else:
+                    holder.clear()
+            """)
+
+    def test_methods(self):
+        self.run_script("""
+            class Old:
+                def __init__(self, n=0):
+                    self.data = list(range(n))
+                    if n:
+                        vanish(self)
+                def method(self, *args):
+                    vanish(self)
+                    return 1
+                __call__ = __len__ = __index__ = __int__ = method
+                __getitem__ = __contains__ = __exit__ = __del__ = method
+                __setitem__ = __delitem__ = __getattr__ = method
+                def __enter__(self): return self
+                def __repr__(self):
+                    vanish(self)
+                    return "text"
+                __str__ = __repr__
+                def __format__(self, spec): return repr(self)
+                def __bytes__(self):
+                    vanish(self)
+                    return b"text"
+                def __bool__(self):
+                    vanish(self)
+                    return True
+                def __iter__(self):
+                    vanish(self)
+                    return iter([1])
+                def __float__(self):
+                    vanish(self)
+                    return 1.5
+                def __hash__(self):
+                    vanish(self)
+                    return 7
+                @property
+                def prop(self):
+                    vanish(self)
+                    return 1
+            del Old.__del__, Old.__getattr__
+            for f in (len, repr, str, format, bytes, bool, list, int, float,
+                      iter, hash, operator.index, operator.truth,
+                      lambda o: o(), lambda o: o[1], lambda o: 1 in o,
+                      lambda o: o.prop, lambda o: f"{o}", lambda o: "%s" % o,
+                      lambda o: "%s" % (o,), lambda o: [*o], lambda o: (*o,),
+                      lambda o: {o: 1}, lambda o: {o}, lambda o: {1: 2}.get(o),
+                      lambda o: [1, 2][o], lambda o: not o, lambda o: o and 1,
+                      lambda o: print(o, end="", file=open("/dev/null", "w")),
+                      lambda o: operator.methodcaller("method")(o),
+                      lambda o: operator.attrgetter("prop")(o),
+                      lambda o: operator.itemgetter(1)(o),
+                      lambda o: functools.partial(o)(),
+                      lambda o: list(map(o, [1])), lambda o: max([o, o], key=o),
+                      lambda o: "x".join(o) if 0 else o.method(),
+                      lambda o: range(o), lambda o: dict.fromkeys(o),
+                      lambda o: set(o), lambda o: frozenset([o]),
+                      lambda o: (lambda *a: a)(*o), lambda o: repr([o]),
+                      lambda o: repr((o,)), lambda o: repr({1: o}),
+                      lambda o: repr({o}), lambda o: hash((o,)),
+                      lambda o: hash(frozenset([o])), lambda o: any([o]),
+                      lambda o: list(filter(None, [o])),
+                      lambda o: o.__setitem__(1, 2), lambda o: o[1:2]):
+                holder = [Old()]
+                attempt(lambda: f(holder[0]))
+                attempt(lambda: f(Old()))
+            attempt(lambda: Old(5))
+            attempt(lambda: list(map(Old, [5])))
+            """)
+
+    def test_class_of_a_running_method(self):
+        self.run_script("""
+            def make():
+                class Meta(type):
+                    def __call__(cls, *args):
+                        return super().__call__(*args)
+                class Old(metaclass=Meta):
+                    def __init__(self, *args):
+                        swap(type(self))
+                    def method(self):
+                        swap(type(self))
+                        return super().__repr__()
+                    __repr__ = method
+                    def __getattr__(self, name):
+                        swap(type(self))
+                        raise AttributeError(name)
+                    @classmethod
+                    def make(cls):
+                        swap(cls)
+                        return cls
+                return Old, Meta
+            def swap(cls):
+                if armed:
+                    armed.clear()
+                    gc.remap([(cls, make()[0])])
+                    del cls
+                    gc.collect()
+                    junk = [bytearray(n) for n in range(1, 600)]
+            for f in (lambda c: c(), lambda c: list(map(c, [1])),
+                      lambda c: c.make(), lambda c: c.__new__(c).method(),
+                      lambda c: repr([c.__new__(c)]),
+                      lambda c: hasattr(c.__new__(c), "x"),
+                      lambda c: functools.partial(c)()):
+                holder = [make()[0]]
+                attempt(lambda: f(holder[0]))
+                attempt(lambda: f(make()[0]))
+            """)
+
+    def test_class_under_construction(self):
+        self.run_script("""
+            class Base:
+                def __init_subclass__(cls):
+                    vanish(cls)
+            attempt(lambda: type("C", (Base,), {"x": 1}))
+            class Descriptor:
+                def __set_name__(self, owner, name):
+                    vanish(self, owner)
+            attempt(lambda: type("C", (), {"x": Descriptor()}))
+            class Meta(type):
+                def mro(cls):
+                    vanish(cls)
+                    return super().mro()
+            attempt(lambda: Meta("C", (), {}))
+            """)
+
+    def test_finalizer(self):
+        self.run_script("""
+            class Old:
+                def __del__(self):
+                    vanish(self)
+            def f():
+                o = Old()
+                del o
+            attempt(f)
+            class Cycle(Old):
+                def __init__(self): self.me = self
+            def f():
+                Cycle()
+                gc.collect()
+            attempt(f)
+            """)
+
+    def test_frames_of_exceptions(self):
+        self.run_script("""
+            class Error(Exception):
+                def __init__(self, *args):
+                    super().__init__(*args)
+                    vanish_exception(self)
+            def vanish_exception(exc):
+                if armed:
+                    armed.clear()
+                    gc.remap([(exc, ValueError("new"))])
+                    del exc
+                    gc.collect()
+            def f():
+                try:
+                    raise Error
+                except Exception as exc:
+                    return repr(exc)
+            attempt(f)
+            def f():
+                try:
+                    raise Error("x")
+                finally:
+                    pass
+            try:
+                attempt(f)
+            except (ValueError, Error):
+                pass
+            """)
+
+    def test_container_while_it_is_used(self):
+        # The container itself goes while C code walks over it.
+        self.run_script("""
+            class Key:
+                def __init__(self, o=None): self.o = o
+                def __hash__(self): return 5
+                def __eq__(self, other):
+                    drop()
+                    return False
+                def __lt__(self, other):
+                    drop()
+                    return False
+                def __repr__(self):
+                    drop()
+                    return "key"
+                def __del__(self): pass
+            def drop():
+                if armed:
+                    armed.clear()
+                    gc.remap([(holder[0], type(holder[0])())])
+                    gc.collect()
+                    junk = [bytearray(n) for n in range(1, 600)]
+            for kind in (list, tuple, set, frozenset, dict.fromkeys,
+                         collections.deque, collections.OrderedDict.fromkeys):
+                for use in (repr, lambda c: Key() in c, lambda c: c == kind([Key()]),
+                            lambda c: list(c) == [Key()], sorted,
+                            lambda c: c.count(Key()), lambda c: c.index(Key()),
+                            lambda c: c.remove(Key()), lambda c: c.discard(Key()),
+                            lambda c: c.pop(Key()), lambda c: c.get(Key()),
+                            lambda c: c.setdefault(Key()), lambda c: c.copy() == c,
+                            lambda c: c.update({Key(): 1}), lambda c: c.add(Key()),
+                            lambda c: c | kind([Key()]), lambda c: c & kind([Key()]),
+                            lambda c: c - kind([Key()]), lambda c: c < kind([Key()]),
+                            lambda c: c.__setitem__(Key(), 1),
+                            lambda c: c.move_to_end(Key())):
+                    holder = [kind([Key(), 1.5, "x"])]
+                    armed.append(True)
+                    try:
+                        use(holder[0])
+                    except (TypeError, AttributeError, ValueError, KeyError,
+                            RuntimeError, IndexError):
+                        pass
+                    armed.clear()
+                    holder = [kind([Key(), 1.5, "x"])]
+                    armed.append(True)
+                    try:
+                        (lambda: use(holder[0]))()
+                    except (TypeError, AttributeError, ValueError, KeyError,
+                            RuntimeError, IndexError):
+                        pass
+                    armed.clear()
+            """)
+
+
+if __name__ == "__main__":
+    main()
