@@ -52,7 +52,9 @@ fn main() {
         .clang_arg("-std=c11")
         .clang_arg("-DPy_BUILD_CORE")
         .clang_args(includes.iter().map(|path| format!("-I{}", path.display())))
-        .allowlist_function("_PyRemap_.*|_PyDict_VisitChangeStringKeys|_PyDict_ChangeManagedDict")
+        .allowlist_function(
+            "_PyRemap_.*|_PyDict_VisitStringKeys|_PyDict_MakeGeneral|_PyDict_ChangeManagedDict",
+        )
         .allowlist_function("_PyDict_DetachInlineValues|_PyObject_DetachInlineValues")
         .allowlist_function("_PySet_IteratedSet|_PySet_InvalidateIterator")
         .allowlist_function(

@@ -1,8 +1,10 @@
 //! Phase 3: the change of references, and the journal that can undo it.
 //!
 //! A reference has no address in general: it is named by its holder and by its number in the
-//! holder's traversal. The same traversal, repeated, finds it again. Old references are not
-//! dropped: the journal owns them until the remap is finished or undone.
+//! holder's traversal. The same traversal, repeated, finds it again. If Python code that ran since
+//! has changed the holder, its references to the replacement are taken in their order. Locals of
+//! frames do have addresses, and are found by them: frames come and go while Python code runs.
+//! Old references are not dropped: the journal owns them until the remap is finished or undone.
 //!
 //! Invariant of [`Transaction`]: dropped before [`Transaction::commit`], it restores every
 //! reference, class and table, in the reverse of the order in which they were changed.
@@ -22,6 +24,9 @@ struct Entry {
     traversal: u32,
     ordinal: u32,
     pair: u32,
+    restored: bool,
+    /// Of the reference, or 0.
+    address: usize,
 }
 
 /// A table that is to be repaired, or has been.
@@ -61,9 +66,10 @@ pub struct Transaction<'a> {
     invalidated_iterators: Vec<Owned>,
     containers: usize,
     committed: bool,
+    /// The number of references visited in each traversal.
+    visits: Vec<u32>,
     traversal: u32,
     ordinal: u32,
-    next: usize,
     failed: bool,
 }
 
@@ -92,15 +98,17 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         invalidated_iterators: Vec::new(),
         containers: 0,
         committed: false,
+        visits: Vec::new(),
         traversal: 0,
         ordinal: 0,
-        next: 0,
         failed: false,
     };
 
-    for index in 0..transaction.traversals() {
+    for index in 0..plan.traversals() {
         let before = transaction.journal.len();
-        transaction.traverse(index, change_reference)?;
+        transaction.traverse(index)?;
+        let visits = transaction.ordinal;
+        push(&mut transaction.visits, visits)?;
         if transaction.journal.len() > before {
             transaction.containers += 1;
         }
@@ -121,36 +129,13 @@ impl Transaction<'_> {
             + bases.iter().map(|bases| bases.references).sum::<usize>()
     }
 
-    /// The traversals are numbered: the threads, the dicts of strings, the holders.
-    fn traversals(&self) -> usize {
-        1 + self.plan.string_keyed.len() + self.plan.holders.len()
-    }
-
-    fn traverse(&mut self, index: usize, visit: Visit) -> Result<()> {
+    fn traverse(&mut self, index: usize) -> Result<()> {
         self.traversal = index as u32;
         self.ordinal = 0;
-        let (plan, arg) = (self.plan, (&raw mut *self).cast());
-        let strings = plan.string_keyed.len();
-        // SAFETY: the plan owns the objects; the visitor takes a `Transaction`.
-        let status = unsafe {
-            if index == 0 {
-                _PyRemap_TraverseThreads(Some(visit), arg)
-            } else if index <= strings {
-                _PyDict_VisitChangeStringKeys(
-                    plan.string_keyed[index - 1].as_ptr(),
-                    Some(visit),
-                    arg,
-                )
-            } else {
-                let holder = plan.holders[index - 1 - strings].as_ptr();
-                let traverse = traverse_change_of(holder).expect("holders have the slot");
-                traverse(holder, Some(visit), arg)
-            }
-        };
-        if status != 0 || self.failed {
-            return Err(Raised);
-        }
-        Ok(())
+        self.failed = false;
+        let plan = self.plan;
+        plan.traverse(index, change_reference, (&raw mut *self).cast())?;
+        if self.failed { Err(Raised) } else { Ok(()) }
     }
 
     fn change(&mut self, current: Object, change: changeproc, slot: *mut c_void) -> Result<()> {
@@ -173,26 +158,26 @@ impl Transaction<'_> {
             return Ok(()); // in `change_classes`
         }
         let new = self.pairs.pairs[pair].new.as_ptr();
-        // SAFETY: with this changeproc the slot is a `PyChangeField`.
-        if same_change(change, PyObject_ChangeField)
-            && unsafe { PyObject_CheckChangeField(slot.cast(), new) } == Py_CHANGE_KEEP
-        {
-            return Ok(());
-        }
         // Room first: after the change nothing may fail.
         if self.journal.try_reserve(1).is_err() {
             return no_memory();
         }
+        let address = address_of(change, slot);
         let reference = Owned::of(new);
-        // SAFETY: the visited type's own changeproc and slot; on success it has taken over the
+        // SAFETY: the visited type's own changeproc and slot; if it returns 0 it has taken over the
         // reference to `new`, and the journal has that to `current`.
-        check(unsafe { change_slot(slot, new) })?;
-        let _ = reference.into_ptr();
-        self.journal.push(Entry {
-            traversal: self.traversal,
-            ordinal,
-            pair: pair as u32,
-        });
+        let status = unsafe { change_slot(slot, new) };
+        check(status)?;
+        if status == 0 {
+            let _ = reference.into_ptr();
+            self.journal.push(Entry {
+                traversal: self.traversal,
+                ordinal,
+                pair: pair as u32,
+                restored: false,
+                address,
+            });
+        }
         Ok(())
     }
 
@@ -266,28 +251,21 @@ impl Transaction<'_> {
             .map(|index| index as usize)
     }
 
-    /// Ends all repairs that were made; their procedures may call back.
-    fn end_repairs(&self, step: PyRepairStep) {
-        let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
-        for mut repair in repairs.into_iter().rev() {
-            repair.end(step);
-        }
-    }
-
-    /// From here on nothing can be undone: drops what was kept for that.
+    /// From here on nothing can be undone. Runs no Python code.
     pub fn commit(mut self) -> Committed {
         self.committed = true;
         for iterator in &self.invalidated_iterators {
             // SAFETY: the iterator is owned.
             unsafe { _PySet_InvalidateIterator(iterator.as_ptr()) };
         }
+        let mut tables = self.deferred.tables.borrow_mut();
         let committed = Committed {
             references: self.references(),
             containers: self.containers + self.changed_classes + self.changed_bases,
-            rehashed: self.deferred.tables.borrow().repairs.len(),
-            collisions: self.deferred.tables.borrow().collisions,
+            collisions: tables.collisions,
+            repairs: std::mem::take(&mut tables.repairs),
         };
-        self.end_repairs(Py_REPAIR_FINISH);
+        drop(tables);
         for entry in &self.journal {
             // SAFETY: the journal owns a reference to the old object of each entry, and the pair
             // owns one more, so that no finalizer runs here.
@@ -300,45 +278,100 @@ impl Transaction<'_> {
         self.deferred.tables.borrow_mut().accepting = false;
         // SAFETY: an exception may be set; it is put back below.
         let exception = unsafe { PyErr_GetRaisedException() };
-        self.end_repairs(Py_REPAIR_UNDO);
+        let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
+        for mut repair in repairs.into_iter().rev() {
+            repair.end(Py_REPAIR_UNDO);
+        }
         for Bases { class, old, .. } in self.plan.bases[..self.changed_bases].iter().rev() {
             report(set_bases(class, old));
         }
         for (instance, pair) in self.plan.class_changes[..self.changed_classes].iter().rev() {
             report(set_class(instance, &self.pairs.pairs[*pair].old));
         }
-        self.next = 0;
-        self.failed = false;
-        while let Some(entry) = self.journal.get(self.next) {
-            let traversal = entry.traversal;
-            report(self.traverse(traversal as usize, restore_reference));
-            // A holder that Python code has changed meanwhile no longer has the reference.
-            while let Some(lost) = self.journal.get(self.next)
-                && lost.traversal == traversal
-            {
-                self.next += 1;
-                // SAFETY: as in `commit`.
-                unsafe { Py_DecRef(self.pairs.pairs[lost.pair as usize].old.as_ptr()) };
-            }
+        let mut journal = std::mem::take(&mut self.journal);
+        for entries in journal.chunk_by_mut(|a, b| a.traversal == b.traversal) {
+            report(self.restore_traversal(entries));
+        }
+        for entry in journal.iter().filter(|entry| !entry.restored) {
+            // The holder no longer has the reference.
+            // SAFETY: as in `commit`.
+            unsafe { Py_DecRef(self.pairs.pairs[entry.pair as usize].old.as_ptr()) };
         }
         self.namespaces_changed();
         // SAFETY: the exception was owned since it was taken.
         unsafe { PyErr_SetRaisedException(exception) };
     }
 
+    /// Puts back the references of one holder, or of the threads.
+    fn restore_traversal(&self, entries: &mut [Entry]) -> Result<()> {
+        let index = entries[0].traversal as usize;
+        let mut restore = Restore {
+            pairs: self.pairs,
+            entries,
+            find: Find::Count,
+            ordinal: 0,
+        };
+        if index == 0 {
+            restore.find = Find::Address;
+            return restore.traverse(self.plan, index);
+        }
+        restore.traverse(self.plan, index)?;
+        if restore.ordinal == self.visits[index] {
+            restore.find = Find::Ordinal;
+            restore.traverse(self.plan, index)?;
+        }
+        if restore.entries.iter().any(|entry| !entry.restored) {
+            restore.find = Find::Value;
+            restore.traverse(self.plan, index)?;
+        }
+        Ok(())
+    }
+}
+
+/// The visitor that puts references back.
+struct Restore<'a> {
+    pairs: &'a Pairs,
+    entries: &'a mut [Entry],
+    find: Find,
+    ordinal: u32,
+}
+
+/// How the entry of a visited reference is found.
+#[derive(Clone, Copy)]
+enum Find {
+    /// Not at all: references are counted.
+    Count,
+    Ordinal,
+    Address,
+    Value,
+}
+
+impl Restore<'_> {
+    fn traverse(&mut self, plan: &Plan, index: usize) -> Result<()> {
+        self.ordinal = 0;
+        plan.traverse(index, restore_reference, (&raw mut *self).cast())
+    }
+
     fn restore(&mut self, current: Object, change: changeproc, slot: *mut c_void) -> Result<()> {
         let ordinal = self.ordinal;
         self.ordinal += 1;
-        let Some(entry) = self.journal.get(self.next) else {
+        let address = address_of(change, slot);
+        let pairs = self.pairs;
+        let new = |entry: &Entry| pairs.pairs[entry.pair as usize].new.as_ptr();
+        let at = match self.find {
+            Find::Count => None,
+            Find::Ordinal => self
+                .entries
+                .binary_search_by_key(&ordinal, |e| e.ordinal)
+                .ok(),
+            Find::Address => self.entries.iter().position(|e| e.address == address),
+            Find::Value => (self.entries.iter()).position(|e| !e.restored && new(e) == current),
+        };
+        let entry = at.map(|at| &mut self.entries[at]);
+        let Some(entry) = entry.filter(|entry| !entry.restored && new(entry) == current) else {
             return Ok(());
         };
-        if entry.traversal != self.traversal || entry.ordinal != ordinal {
-            return Ok(());
-        }
-        let pair = &self.pairs.pairs[entry.pair as usize];
-        if current != pair.new.as_ptr() {
-            return Ok(());
-        }
+        let pair = &pairs.pairs[entry.pair as usize];
         // SAFETY: the changeproc takes over the journal's reference to the old object, and gives
         // back that to the new one, of which the pair owns another.
         unsafe {
@@ -348,9 +381,22 @@ impl Transaction<'_> {
             ))?;
             Py_DecRef(pair.new.as_ptr());
         }
-        self.next += 1;
+        entry.restored = true;
         Ok(())
     }
+}
+
+/// The address of a reference that is kept in a `PyObject *`, or 0.
+fn address_of(change: changeproc, slot: *mut c_void) -> usize {
+    if same_change(change, PyObject_ChangeRef) {
+        return slot as usize;
+    }
+    if same_change(change, PyObject_ChangeField) {
+        // SAFETY: with this changeproc the slot is a `PyChangeField`.
+        let field = unsafe { &*slot.cast::<PyChangeField>() };
+        return address_of(field.change, field.slot);
+    }
+    0
 }
 
 impl Tables {
@@ -397,12 +443,25 @@ impl Repair {
     }
 }
 
-/// What was done, for the report.
+/// What was done.
 pub struct Committed {
     pub references: usize,
     pub containers: usize,
-    pub rehashed: usize,
     pub collisions: usize,
+    repairs: Vec<Repair>,
+}
+
+impl Committed {
+    pub fn rehashed(&self) -> usize {
+        self.repairs.len()
+    }
+
+    /// Drops what the repairs kept to be undone. Finalizers may run.
+    pub fn drop_kept(&mut self) {
+        for repair in &mut self.repairs {
+            repair.end(Py_REPAIR_FINISH);
+        }
+    }
 }
 
 fn set_class(instance: &Owned, class: &Owned) -> Result<()> {
@@ -434,8 +493,6 @@ fn report(result: Result<()>) {
     }
 }
 
-type Visit = unsafe extern "C" fn(Object, changeproc, *mut c_void, *mut c_void) -> c_int;
-
 unsafe extern "C" fn change_reference(
     current: Object,
     change: changeproc,
@@ -459,9 +516,9 @@ unsafe extern "C" fn restore_reference(
     slot: *mut c_void,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: as above.
-    let transaction = unsafe { &mut *arg.cast::<Transaction<'_>>() };
-    match transaction.restore(current, change, slot) {
+    // SAFETY: `arg` is the `Restore` of the traversal.
+    let restore = unsafe { &mut *arg.cast::<Restore<'_>>() };
+    match restore.restore(current, change, slot) {
         Ok(()) => 0,
         Err(Raised) => -1,
     }

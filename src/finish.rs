@@ -3,33 +3,42 @@
 use crate::apply::Committed;
 use crate::ffi::*;
 use crate::pairs::Pairs;
-use crate::plan::left_behind;
+use crate::plan::Plan;
 use crate::{Clock, Exclusive};
 
 /// Makes the `gc.RemapResult`; the last references to old objects are dropped here.
 pub fn finish(
     pairs: Pairs,
-    committed: Committed,
-    visited: usize,
+    plan: Plan,
+    mut committed: Committed,
     exclusive: Exclusive,
     mut clock: Clock,
     result_type: *mut PyTypeObject,
 ) -> Result<Owned> {
+    let Plan {
+        visited,
+        ref left_behind,
+        ..
+    } = plan;
     let mut left = Vec::new();
-    for index in 0..pairs.len() {
-        push(&mut left, left_behind(&pairs, index).max(0))?;
+    for &index in &pairs.passed {
+        push(
+            &mut left,
+            index.map_or(0, |index| left_behind[index as usize]),
+        )?;
     }
-    let Pairs { pairs, passed, .. } = pairs;
+    let rehashed = committed.rehashed();
     drop(exclusive);
     // Finalizers run here, and may do anything.
+    committed.drop_kept();
+    drop(plan);
     drop(pairs);
     clock.lap(c"finish");
 
     // SAFETY: every new object is owned until it is put into the one that is returned.
     unsafe {
-        let left_behind = Owned::from_new(PyTuple_New(passed.len() as isize))?;
-        for (at, index) in passed.iter().enumerate() {
-            let count = index.map_or(0, |index| left[index as usize]);
+        let left_behind = Owned::from_new(PyTuple_New(left.len() as isize))?;
+        for (at, count) in left.into_iter().enumerate() {
             let number = Owned::from_new(PyLong_FromSsize_t(count))?;
             PyTuple_SetItem(left_behind.as_ptr(), at as isize, number.into_ptr());
         }
@@ -47,7 +56,7 @@ pub fn finish(
             committed.references,
             visited,
             committed.containers,
-            committed.rehashed,
+            rehashed,
             committed.collisions,
         ];
         for (at, count) in counts.into_iter().enumerate() {

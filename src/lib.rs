@@ -83,9 +83,7 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
     let repaired = repair::repair(applied)?;
     clock.lap(c"repair");
     let committed = repaired.commit();
-    let visited = plan.visited;
-    drop(plan);
-    finish::finish(pairs, committed, visited, exclusive, clock, result_type)
+    finish::finish(pairs, plan, committed, exclusive, clock, result_type)
 }
 
 /// Seconds per phase.

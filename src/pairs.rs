@@ -20,10 +20,14 @@ pub struct Pairs {
     pub index: AddressMap,
     /// For each pair that was passed in, its index in `pairs`; `None` for an object and itself.
     pub passed: Vec<Option<u32>>,
+    /// Objects that were passed in as their own replacement.
+    unchanged: AddressMap,
     /// The mapping and the pairs that were passed in: what they hold are not references.
     pub exempt: AddressMap,
     /// For each of `pairs`, the references that exempt objects hold to the old object.
     pub exempt_references: Vec<isize>,
+    /// For each of `pairs`, the references that the pairs themselves hold to the old object.
+    pub engine_references: Vec<isize>,
     exempt_objects: Vec<Owned>,
 }
 
@@ -34,8 +38,10 @@ impl Pairs {
             pairs: Vec::new(),
             index: AddressMap::default(),
             passed: Vec::new(),
+            unchanged: AddressMap::default(),
             exempt: AddressMap::default(),
             exempt_references: Vec::new(),
+            engine_references: Vec::new(),
             exempt_objects: Vec::new(),
         };
         this.exempt(argument)?;
@@ -58,7 +64,7 @@ impl Pairs {
         if this.pairs.len() >= u32::MAX as usize {
             return no_memory();
         }
-        this.count_exempt_references(is_dict)?;
+        this.count_own_references(is_dict)?;
         Ok(this)
     }
 
@@ -138,42 +144,48 @@ impl Pairs {
 
     fn add(&mut self, pair: Pair) -> Result<()> {
         let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
+        let known = self.find(old);
+        let consistent = match known {
+            Some(known) => self.pairs[known].new.as_ptr() == new,
+            None => old == new || !self.unchanged.contains(old as usize),
+        };
+        if !consistent {
+            // SAFETY: the class is a static of the interpreter.
+            let kind = unsafe { PyExc_ValueError };
+            return raise(
+                kind,
+                c"gc.remap() got two different replacements for one object",
+            );
+        }
+        if let Some(known) = known {
+            return push(&mut self.passed, Some(known as u32));
+        }
         if old == new {
+            self.unchanged.insert(old as usize, 0)?;
             return push(&mut self.passed, None);
         }
         let next = self.pairs.len() as u32;
-        if let Some(known) = self.index.insert(old as usize, next)? {
-            if self.pairs[known as usize].new.as_ptr() != new {
-                // SAFETY: the class is a static of the interpreter.
-                let kind = unsafe { PyExc_ValueError };
-                return raise(
-                    kind,
-                    c"gc.remap() got two different replacements for one object",
-                );
-            }
-            return push(&mut self.passed, Some(known));
-        }
+        self.index.insert(old as usize, next)?;
         push(&mut self.passed, Some(next))?;
         push(&mut self.pairs, pair)
     }
 
-    fn count_exempt_references(&mut self, is_dict: bool) -> Result<()> {
-        let mut counts = Vec::new();
-        if counts.try_reserve_exact(self.pairs.len()).is_err() {
-            return no_memory();
+    fn count_own_references(&mut self, is_dict: bool) -> Result<()> {
+        let mut counter = Counter::new(&self.index)?;
+        for pair in &self.pairs {
+            counter.count(pair.old.as_ptr());
+            counter.count(pair.new.as_ptr());
         }
-        counts.resize(self.pairs.len(), 0);
-        let mut counter = Counter {
-            index: &self.index,
-            counts,
-        };
+        self.engine_references = counter.counts;
+
+        let mut counter = Counter::new(&self.index)?;
         let arg = (&raw mut counter).cast();
         for (position, object) in self.exempt_objects.iter().enumerate() {
             // SAFETY: the objects are owned, and the visitors take a `Counter`.
             unsafe {
                 traverse(object.as_ptr(), Some(count_reference), arg);
                 if position == 0 && is_dict {
-                    _PyDict_VisitChangeStringKeys(object.as_ptr(), Some(count_key), arg);
+                    _PyDict_VisitStringKeys(object.as_ptr(), Some(count_reference), arg);
                 }
             }
         }
@@ -187,21 +199,25 @@ struct Counter<'a> {
     counts: Vec<isize>,
 }
 
-unsafe extern "C" fn count_reference(object: Object, arg: *mut c_void) -> c_int {
-    // SAFETY: `arg` is the `Counter` of `count_exempt_references`.
-    let counter = unsafe { &mut *arg.cast::<Counter<'_>>() };
-    if let Some(index) = counter.index.get(object as usize) {
-        counter.counts[index as usize] += 1;
+impl<'a> Counter<'a> {
+    fn new(index: &'a AddressMap) -> Result<Self> {
+        let mut counts = Vec::new();
+        if counts.try_reserve_exact(index.len()).is_err() {
+            return no_memory();
+        }
+        counts.resize(index.len(), 0);
+        Ok(Self { index, counts })
     }
-    0
+
+    fn count(&mut self, object: Object) {
+        if let Some(index) = self.index.get(object as usize) {
+            self.counts[index as usize] += 1;
+        }
+    }
 }
 
-unsafe extern "C" fn count_key(
-    object: Object,
-    _change: changeproc,
-    _slot: *mut c_void,
-    arg: *mut c_void,
-) -> c_int {
-    // SAFETY: as above.
-    unsafe { count_reference(object, arg) }
+unsafe extern "C" fn count_reference(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the `Counter` of `count_own_references`.
+    unsafe { &mut *arg.cast::<Counter<'_>>() }.count(object);
+    0
 }

@@ -26,8 +26,6 @@ pub struct Bases {
 pub struct Plan {
     /// Objects to traverse with `tp_traverse_change`.
     pub holders: Vec<Owned>,
-    /// Dicts of strings with an old object among their keys.
-    pub string_keyed: Vec<Owned>,
     /// Instances that change their class, with the index of the pair.
     pub class_changes: Vec<(Owned, usize)>,
     pub bases: Vec<Bases>,
@@ -38,6 +36,32 @@ pub struct Plan {
     /// Borrowed: not to be used after Python code has run.
     pub set_iterators: Vec<Object>,
     pub visited: usize,
+    /// For each pair, the references to the old object that will remain.
+    pub left_behind: Vec<isize>,
+}
+
+pub type Visit = unsafe extern "C" fn(Object, changeproc, *mut c_void, *mut c_void) -> c_int;
+
+impl Plan {
+    /// The number of traversals that reach every reference to be changed: the threads, the holders.
+    pub fn traversals(&self) -> usize {
+        1 + self.holders.len()
+    }
+
+    /// Makes one of them. `Err` if the visitor stopped it.
+    pub fn traverse(&self, index: usize, visit: Visit, arg: *mut c_void) -> Result<()> {
+        // SAFETY: the plan owns the objects; the visitor takes `arg`.
+        let status = unsafe {
+            if index == 0 {
+                _PyRemap_TraverseThreads(Some(visit), arg)
+            } else {
+                let holder = self.holders[index - 1].as_ptr();
+                let traverse = traverse_change_of(holder).expect("holders have the slot");
+                traverse(holder, Some(visit), arg)
+            }
+        };
+        if status == 0 { Ok(()) } else { Err(Raised) }
+    }
 }
 
 /// Refuses pairs that are wrong whatever the heap looks like. May run Python code (`__repr__`).
@@ -64,6 +88,11 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         visited: findings.visited,
         ..Plan::default()
     };
+    // Before the plan makes references of its own.
+    let mut candidates = Vec::new();
+    for index in 0..pairs.len() {
+        push(&mut candidates, references_to_change(pairs, index))?;
+    }
     let mut refusals = Refusals::new()?;
     let mut accepted = Vec::new();
     if accepted.try_reserve_exact(pairs.len()).is_err() {
@@ -105,12 +134,9 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         }
         push(&mut plan.holders, Owned::of(holder))?;
     }
-    for &dict in &findings.string_keyed {
-        push(&mut plan.string_keyed, Owned::of(dict))?;
-    }
     classes_with_properties(&findings.types, &properties, &mut plan)?;
 
-    let mut check = Check {
+    let mut asker = Check {
         pairs,
         refusals: &mut refusals,
         accepted: &mut accepted,
@@ -118,20 +144,28 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         holder: std::ptr::null_mut(),
         failed: false,
     };
-    check.threads()?;
+    asker.threads()?;
     for holder in &plan.holders {
-        check.holder(holder.as_ptr())?;
+        asker.holder(holder.as_ptr())?;
     }
     for &instance in &findings.bare_instances {
-        check.instance(instance)?;
+        asker.instance(instance)?;
     }
-    plan.class_changes = check.class_changes;
-    for dict in &plan.string_keyed {
-        count_string_keys(dict.as_ptr(), pairs, &mut accepted);
+    plan.class_changes = asker.class_changes;
+    for &dict in &findings.string_keyed {
+        count_string_keys(dict, pairs, &mut accepted);
     }
     refusals.raise()?;
+    for (candidates, accepted) in candidates.into_iter().zip(accepted) {
+        push(&mut plan.left_behind, (candidates - accepted).max(0))?;
+    }
     if strict {
-        check_left_behind(pairs, &accepted)?;
+        check_left_behind(pairs, &plan.left_behind)?;
+    }
+    for &dict in &findings.string_keyed {
+        // SAFETY: no Python code has run since the scan.
+        check(unsafe { _PyDict_MakeGeneral(dict) })?;
+        push(&mut plan.holders, Owned::of(dict))?;
     }
     detach_inline_values(&mut plan)?;
     Ok(plan)
@@ -166,10 +200,9 @@ fn deduplicate(holders: &mut Vec<Owned>) -> Result<()> {
     if failed { Err(Raised) } else { Ok(()) }
 }
 
-fn check_left_behind(pairs: &Pairs, accepted: &[isize]) -> Result<()> {
+fn check_left_behind(pairs: &Pairs, left_behind: &[isize]) -> Result<()> {
     let mut refusals = Refusals::new()?;
-    for (index, pair) in pairs.pairs.iter().enumerate() {
-        let left = left_behind(pairs, index) - accepted[index];
+    for (pair, &left) in pairs.pairs.iter().zip(left_behind) {
         if left > 0 {
             // SAFETY: the pair owns the object.
             unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left) };
@@ -179,13 +212,13 @@ fn check_left_behind(pairs: &Pairs, accepted: &[isize]) -> Result<()> {
     refusals.raise()
 }
 
-/// The references to the old object of a pair, less those of the engine's pair, of the argument
+/// The references to the old object of a pair, less those of the engine's pairs, of the argument
 /// and of the object itself.
-pub fn left_behind(pairs: &Pairs, index: usize) -> isize {
+fn references_to_change(pairs: &Pairs, index: usize) -> isize {
     let old = pairs.pairs[index].old.as_ptr();
     // SAFETY: the pair owns the object.
     let (references, own) = unsafe { (_PyRemap_RefCount(old), _PyRemap_SelfReferences(old)) };
-    references - 1 - pairs.exempt_references[index] - own
+    references - pairs.engine_references[index] - pairs.exempt_references[index] - own
 }
 
 /// Classes keep their invariants: bases and MROs are not changed as tuples.
@@ -457,21 +490,16 @@ unsafe extern "C" fn ask(
 
 fn count_string_keys(dict: Object, pairs: &Pairs, accepted: &mut [isize]) {
     let mut counter = (pairs, accepted);
-    // SAFETY: the dict is owned by the plan; the visitor takes the counter.
+    // SAFETY: no Python code has run since the scan found the dict; the visitor takes the counter.
     unsafe {
-        _PyDict_VisitChangeStringKeys(dict, Some(count_key), (&raw mut counter).cast());
+        _PyDict_VisitStringKeys(dict, Some(count_key), (&raw mut counter).cast());
     }
 }
 
-unsafe extern "C" fn count_key(
-    current: Object,
-    _change: changeproc,
-    _slot: *mut c_void,
-    arg: *mut c_void,
-) -> c_int {
+unsafe extern "C" fn count_key(key: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the counter of `count_string_keys`.
     let (pairs, accepted) = unsafe { &mut *arg.cast::<(&Pairs, &mut [isize])>() };
-    if let Some(pair) = pairs.find(current) {
+    if let Some(pair) = pairs.find(key) {
         accepted[pair] += 1;
     }
     0

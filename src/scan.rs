@@ -264,7 +264,7 @@ impl<'a> Walk<'a> {
                 return Ok(());
             }
             let hit = std::mem::replace(&mut self.hit, false);
-            _PyDict_VisitChangeStringKeys(object, Some(adapt), (&raw mut *self).cast());
+            _PyDict_VisitStringKeys(object, Some(visit_untracked), (&raw mut *self).cast());
             if self.hit {
                 push(&mut self.string_keyed, object)?;
             }
