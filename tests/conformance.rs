@@ -57,6 +57,7 @@ themes! {
     refcounts
     rehash
     result
+    safety
     sets
     swap
     tuples

@@ -10,7 +10,8 @@ import types
 import weakref
 
 from support import (
-    DEBUG, IMMORTAL, Key, Pairs, RemapTestCase, Thing, fresh_str, main)
+    DEBUG, IMMORTAL, Key, Pairs, RemapTestCase, Thing, fresh_str, main,
+    run_script)
 
 
 class CountTests(RemapTestCase):
@@ -148,8 +149,7 @@ class LifetimeTests(RemapTestCase):
 
     def test_old_object_dies_with_the_pairs(self):
         # Nothing is left of it once the calls that were active have returned.
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", textwrap.dedent("""
+        out = run_script(self, """
                 import gc, threading, weakref
                 class A:
                     def __init__(self, name): self.name = name
@@ -167,14 +167,12 @@ class LifetimeTests(RemapTestCase):
                 gc.remap([])
                 gc.collect()
                 print("end", holder[0].name)
-                """)], capture_output=True, text=True, timeout=120)
-        self.assertEqual(done.stderr, "")
-        self.assertEqual(done.stdout, "remapped\ndead old\nend new\ndead new\n")
+                """)
+        self.assertEqual(out, "remapped\ndead old\nend new\ndead new\n")
 
     def test_old_objects_do_not_pile_up(self):
         # A loop at the top of a program that never returns.
-        done = subprocess.run(
-            [sys.executable, "-I", "-c", textwrap.dedent("""
+        out = run_script(self, """
                 import gc
                 class A:
                     alive = 0
@@ -187,8 +185,8 @@ class LifetimeTests(RemapTestCase):
                     once()
                 gc.collect()
                 print(A.alive < 100)
-                """)], capture_output=True, text=True, timeout=120)
-        self.assertEqual((done.stdout, done.stderr), ("True\n", ""))
+                """)
+        self.assertEqual(out, "True\n")
 
     def test_new_object_dies_with_its_holder(self):
         pairs = Pairs.things()

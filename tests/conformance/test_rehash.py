@@ -6,12 +6,10 @@ be repaired although none of its own references has changed.
 
 import collections
 import dataclasses
-import fractions
 import gc
 import typing
 
-from support import (
-    Key, Pairs, RemapTestCase, Thing, fresh_int, fresh_str, main)
+from support import Key, Pairs, RemapTestCase, Thing, fresh_str, main
 
 
 class Slotted:
@@ -565,16 +563,6 @@ class TableTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual(d[key], 1)
         self.assertEqual(hash(key), hash((2,)))
-
-    def test_fraction_parts(self):
-        pairs = Pairs(fresh_int(30) + 1, fresh_int(31) + 3)
-        x = fractions.Fraction(1, 3)
-        x._numerator = pairs.old
-        d = {x: 1}
-        # Fractions remember the hashes of their parts.
-        fractions._hash_algorithm.cache_clear()
-        self.remap(pairs)
-        self.assertEqual(d[fractions.Fraction(10 ** 31 + 3, 3)], 1)
 
     def test_collector_during_the_repair(self):
         class Collects(Key):

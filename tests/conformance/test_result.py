@@ -1,25 +1,11 @@
 """gc.RemapResult, and what else gc.remap() lets the world know."""
 
 import gc
-import os
 import pickle
-import subprocess
-import sys
-import textwrap
 
-from support import Key, Pairs, RemapTestCase, Thing, fresh_str, main
+from support import Key, Pairs, RemapTestCase, Thing, main, run_script
 
 PHASES = ["scan", "plan", "apply", "repair", "finish"]
-
-
-def run_script(test, source):
-    """Run a program of its own; returns what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-X", "faulthandler", "-c",
-         textwrap.dedent(source)],
-        capture_output=True, text=True, timeout=120)
-    test.assertEqual(done.returncode, 0, done.stderr)
-    return done.stdout
 
 
 class ResultTests(RemapTestCase):
