@@ -26,15 +26,14 @@ sys.path.insert(0, str(HERE))
 
 import report  # noqa: E402
 import sides  # noqa: E402
-from statistics import median  # noqa: E402
+from statistics import geometric_mean, median  # noqa: E402
 
 FULL = {"sizes": {1_000_000: 21, 5_000_000: 11},
         "collect": {1_000_000: (5, 8), 5_000_000: (3, 5)},
         "loops": (8, 5)}
 QUICK = {"sizes": {100_000: 5}, "collect": {100_000: (2, 3)}, "loops": (2, 2)}
 
-# A difference of this size between two builds of the same source is usual: where the linker puts
-# a loop decides it.
+# Less than this is not called a difference between two builds.
 FLOOR_OF_NOISE = 0.02
 
 
@@ -225,10 +224,21 @@ def versus_rows(part, unpatched, rounds, pairs, size=None):
                 one.close()
     rows = []
     for name in loops:
-        noise = max(FLOOR_OF_NOISE, *(abs(ratio - 1) for ratio in control[name]))
-        value = median(ratios[name])
-        rows.append(row(part, name, size, *times[name], target=None, noise=round(noise, 4)))
-        rows[-1] |= {"value": round(value, 4), "target": 1.0, "verdict": value <= 1 + noise}
+        rows.append(row(part, name, size, *times[name]))
+        rows[-1]["value"] = round(median(ratios[name]), 4)
+    if part == "loops":
+        # How one loop lies in memory decides more than any patch: their mean is what is judged.
+        overall = [geometric_mean(turn) for turn in zip(*ratios.values())]
+        noise = [geometric_mean(turn) for turn in zip(*control.values())]
+        rows.append(rows[0] | {"title": "geometric mean of these", "value":
+                    round(median(overall), 4), "low": round(min(overall), 4),
+                    "high": round(max(overall), 4)})
+        del rows[-1]["seconds"]
+    else:
+        noise = control[loops[0]]
+    noise = max(FLOOR_OF_NOISE, *(abs(ratio - 1) for ratio in noise))
+    rows[-1] |= {"noise": round(noise, 4), "target": 1.0,
+                 "verdict": rows[-1]["value"] <= 1 + noise}
     return rows
 
 

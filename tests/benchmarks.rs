@@ -21,7 +21,10 @@ fn a_quick_run_measures_everything_and_reports_it() -> Result<()> {
         .arg(&python)
         .arg("--output")
         .arg(&results))?;
-    ensure!(table.contains("one key, in a list / get_referrers"), "{table}");
+    ensure!(
+        table.contains("one key, in a list / get_referrers"),
+        "{table}"
+    );
 
     let measured: Value = serde_json::from_str(&fs::read_to_string(&results)?)?;
     let rows = measured["rows"].as_array().expect("a list of rows");
@@ -53,7 +56,10 @@ fn a_quick_run_measures_everything_and_reports_it() -> Result<()> {
     report(&[])?;
     report(&["--check"])?;
     let text = fs::read_to_string(docs.join("benchmarks.md"))?;
-    ensure!(text.contains("| one key, in a list / `collect` |"), "{text}");
+    ensure!(
+        text.contains("| one key, in a list / `collect` |"),
+        "{text}"
+    );
     Ok(())
 }
 
