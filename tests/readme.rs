@@ -41,11 +41,29 @@ fn the_session_comes_first_and_works() -> Result<()> {
     Ok(())
 }
 
+/// Every folder and file that the table of folders names is there.
+#[test]
+fn the_folders_exist() -> Result<()> {
+    let text = fs::read_to_string(root().join("README.md"))?;
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    ensure!(rows.len() > 5, "{rows:?}");
+    for row in rows {
+        let named = row.split('|').nth(1).context("a first column")?;
+        for path in named.split('`').skip(1).step_by(2) {
+            ensure!(root().join(path).exists(), "there is no {path}");
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn the_commands_work() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let environment = dir.path().join(".venv");
-    let python = python("release")?;
+    let release = python("release")?;
     for block in blocks("console")? {
         for line in block.lines() {
             let typed = line
@@ -64,8 +82,27 @@ fn the_commands_work() -> Result<()> {
                     command.args(["test", "--", "--list"]);
                     command
                 }
+                // The theme runs among the tests: that the filter finds it is enough.
+                "cargo xtask test dicts" => {
+                    let mut command = command(xtask()?);
+                    command.args(["test", "dicts", "--", "--list"]);
+                    command
+                }
+                "build/debug/prefix/bin/python3 tests/conformance/test_dicts.py -v" => {
+                    let mut command = command(python("debug")?);
+                    // The leaks are what takes long, and are looked for elsewhere.
+                    command.args(["-B", "tests/conformance/test_dicts.py", "-v", "--no-leaks"]);
+                    command.current_dir(root());
+                    command
+                }
+                // It measures for an hour, and on an idle machine.
+                "cargo xtask bench" => {
+                    let mut command = command(xtask()?);
+                    command.args(["bench", "--help"]);
+                    command
+                }
                 "build/release/prefix/bin/python3 -m venv .venv" => {
-                    let mut command = command(&python);
+                    let mut command = command(&release);
                     command.args(["-m", "venv"]).arg(&environment);
                     command
                 }
@@ -86,6 +123,12 @@ fn the_commands_work() -> Result<()> {
                 ensure!(
                     out.contains("the_commands_work"),
                     "it does not list this test:\n{out}"
+                );
+            }
+            if typed == "cargo xtask test dicts" {
+                ensure!(
+                    out.contains("release::dicts") && out.contains("debug::dicts"),
+                    "{out}"
                 );
             }
             if typed.contains("help(") {
