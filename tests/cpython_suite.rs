@@ -49,5 +49,7 @@ fn cpythons_own_tests_pass() -> Result<()> {
             || text.contains("Result: FAILURE then SUCCESS"),
         "{text}{errors}"
     );
+    let closing = text.find("== Tests result").unwrap_or_default();
+    println!("{}", &text[closing..]);
     Ok(())
 }
