@@ -5,7 +5,8 @@ untracked leaves (ints, floats, strings), roughly as an application's data does:
 
     an instance with inline values      name, number, tags, parent, parts
     an instance with slots              record, weight, next
-    a list of six                       older objects and numbers
+    a list of six                       older objects, numbers, and a tuple of two
+                                        numbers, which the collector does not track
     a dict of five, string keys         older objects and strings
     a dict of three, object keys        instances as keys, so a general table
     a tuple of four                     the above
@@ -59,7 +60,7 @@ def build(size, seed=10194):
         number += 1
         name = names[number % 1000]
         parent = older(records)
-        items = [parent, older(nodes), number, name, older(records).parts, 2.5]
+        items = [parent, older(nodes), number, name, older(records).parts, (number, 2.5)]
         table = {"name": name, "items": items, "owner": older(records), "n": number, "x": 0.5}
         index = {parent: number, older(records): items, name: None}
         tags = {older(records), older(nodes), parent} if number % 2 else name

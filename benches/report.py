@@ -42,11 +42,12 @@ NOTES = {
     "string, also into the keys of every dict that are all strings. A key inside of a tuple that "
     "is itself a key of a dict changes the tuple's hash, so the heap is walked again to find the "
     "tables that have it.",
-    "memory": "The growth of the resident memory at its peak, divided by the objects that were "
-    "visited: nothing is kept for each of them.",
+    "memory": "The largest growth of the resident memory at its peak, divided by the objects "
+    "that were visited: nothing is kept for each of them. A key that is not tracked is the exception: the "
+    "walk remembers the untracked containers that it has been to, here one in seven objects.",
     "collect": "Two processes, each with the same heap, collect by turns. In every round a third "
-    "process runs the unpatched interpreter once more: by how much that differs from the second "
-    "one, and at least 2 %, is called noise.",
+    "process runs the unpatched interpreter once more. Half the width of the middle half of its "
+    "ratios to the second one, and at least 0.02, is called noise.",
     "loops": "As above, without the heap. Only the mean is judged: a single loop differs by up to "
     "ten percent between builds by where the linker puts the functions that it calls, though "
     "they are the same machine code. (Set operations are an example: what difference there is "

@@ -108,10 +108,10 @@ def remap(size, repetitions):
     times |= {"referrers": [], "collect": []}
     phases, visited = {}, 0
 
-    growth = {"one key": [], "10,000 keys": []}
-    for _ in range(5):
-        growth["one key"].append(peak_growth(pairs["in a list"]()))
-        growth["10,000 keys"].append(peak_growth(pairs["10,000 keys"]()))
+    growth = {"one key": "in a list", "10,000 keys": "10,000 keys",
+              "a float, not tracked": "a float, not tracked"}
+    for keys, name in growth.items():
+        growth[keys] = [peak_growth(pairs[name]()) for _ in range(5)]
     if None in growth["one key"]:
         growth = {}
 
