@@ -145,7 +145,7 @@ class RemapTestCase(unittest.TestCase):
     maxDiff = None
 
     def remap(self, pairs, *, strict=False, left_behind=None, collisions=0,
-              rehashed=None, dropped=0, references=None):
+              rehashed=None, dropped=0, references=None, kept=0):
         """Call gc.remap() and compare all the counts.
 
         left_behind     what the result must say (default: 0 for each pair)
@@ -154,6 +154,8 @@ class RemapTestCase(unittest.TestCase):
         dropped         how many references to the first new object go because
                         keys were merged; or {index of the pair: how many}
         references      references changed (default: as many as there were)
+        kept            1 where native code that called Python code has not
+                        returned yet: each old object is kept alive until then
         """
         if left_behind is None:
             left_behind = (0,) * len(pairs)
@@ -175,7 +177,7 @@ class RemapTestCase(unittest.TestCase):
                 continue
             stay = left_behind[index] + own[old]
             moved[old] = before[old] - stay
-            expected[old] -= moved[old]
+            expected[old] += kept - moved[old]
             if expected[new] is not None:
                 expected[new] += moved[old]
         for index, count in dropped.items():

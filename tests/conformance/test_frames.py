@@ -47,7 +47,7 @@ class LocalsTests(RemapTestCase):
 
         def key(item):
             if item == 1:
-                self.remap(pairs)
+                self.remap(pairs, kept=1)
             return item
         x = pairs.old
         self.assertEqual(max([0, 1], key=key), 1)
@@ -78,7 +78,7 @@ class LocalsTests(RemapTestCase):
 
         class C:
             x = pairs.old
-            self.remap(pairs)
+            self.remap(pairs, kept=1)
             y = x
         self.assertIs(C.x, pairs.new)
         self.assertIs(C.y, pairs.new)
@@ -86,7 +86,7 @@ class LocalsTests(RemapTestCase):
     def test_locals_of_exec(self):
         pairs = Pairs.things()
         namespace = {"x": pairs.old, "remap": self.remap, "pairs": pairs}
-        exec("remap(pairs); y = x", namespace)
+        exec("remap(pairs, kept=1); y = x", namespace)
         self.assertIs(namespace["y"], pairs.new)
         namespace.clear()
 
@@ -534,7 +534,7 @@ class GeneratorTests(RemapTestCase):
 
         def generate(x):
             yield 1
-            self.remap(pairs)
+            self.remap(pairs, kept=1)
             yield x
         self.assertEqual(list(generate(pairs.old)), [1, pairs.new])
 
@@ -794,7 +794,7 @@ class CoroutineTests(RemapTestCase):
             tasks = [asyncio.create_task(wait(event, pairs.old))
                      for _ in range(3)]
             await asyncio.sleep(0)
-            self.remap(pairs)
+            self.remap(pairs, kept=1)
             event.set()
             await asyncio.gather(*tasks)
         asyncio.run(run())
