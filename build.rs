@@ -58,7 +58,7 @@ fn main() {
         .allowlist_function("_PyDict_DetachInlineValues|_PyObject_DetachInlineValues")
         .allowlist_function("_PySet_IteratedSet|_PySet_InvalidateIterator")
         .allowlist_function(
-            "_PyObject_CheckChangeType|_PyType_(CheckBases|SetBases|NamespaceChanged)",
+            "_PyObject_CheckChangeType|_PyType_(CheckBases|SetBases|NamespaceChanged|VisitStaticNamespaces)",
         )
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")
@@ -77,7 +77,7 @@ fn main() {
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
         .allowlist_type("repairproc|changeproc|visitproc|PyRepairStep|PyChangeVerdict")
         .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError)")
-        .allowlist_var("Py(Tuple|Dict|SetIter|Property|Unicode|FrozenSet|Set)_Type")
+        .allowlist_var("Py(Tuple|Dict|SetIter|Property|Unicode|FrozenSet|Slice)_Type")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
         .layout_tests(true)

@@ -133,6 +133,13 @@ pub unsafe fn is_dict(object: Object) -> bool {
 
 /// # Safety
 /// See [`is_type`].
+pub unsafe fn is_tuple(object: Object) -> bool {
+    // SAFETY: by contract.
+    unsafe { has_feature(object, TUPLE_SUBCLASS) }
+}
+
+/// # Safety
+/// See [`is_type`].
 pub unsafe fn is_tuple_or_list(object: Object) -> bool {
     // SAFETY: by contract.
     unsafe { has_feature(object, TUPLE_SUBCLASS | LIST_SUBCLASS) }

@@ -7,7 +7,7 @@
 //! * [`plan`] validates: what is refused is refused here, before anything is written;
 //! * [`apply`] changes references, with a journal;
 //! * [`repair`] puts right what depended on the old identities: classes, then hash tables;
-//! * [`finish`] drops the old references and reports.
+//! * [`finish`] drops the old references, or has them [`kept`], and reports.
 //!
 //! Invariants: nothing unwinds into C; no Python code runs from the start of the scan to the end of
 //! apply; an error in any phase leaves the heap as it was.
@@ -18,8 +18,10 @@ use std::time::Instant;
 
 mod addresses;
 mod apply;
+mod cycles;
 mod ffi;
 mod finish;
+mod kept;
 mod pairs;
 mod plan;
 mod repair;
@@ -77,13 +79,21 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
     let findings = scan::scan(&pairs)?;
     clock.lap(c"scan");
     let plan = plan::plan(&pairs, findings, strict)?;
+    let kept = kept::Kept::prepare(&pairs)?;
     clock.lap(c"plan");
     let applied = apply::apply(&pairs, &plan)?;
     clock.lap(c"apply");
     let repaired = repair::repair(applied)?;
     clock.lap(c"repair");
     let committed = repaired.commit();
-    finish::finish(pairs, plan, committed, exclusive, clock, result_type)
+    let unfinished = finish::Unfinished {
+        pairs,
+        plan,
+        committed,
+        kept,
+        exclusive,
+    };
+    unfinished.finish(clock, result_type)
 }
 
 /// Seconds per phase.

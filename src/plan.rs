@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_void};
 
 use crate::addresses::AddressMap;
+use crate::cycles;
 use crate::ffi::*;
 use crate::pairs::Pairs;
 use crate::scan::Findings;
@@ -101,6 +102,11 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     accepted.resize(pairs.len(), 0);
 
     let mut classes = Classes::default();
+    let excluded = (&raw mut classes.excluded).cast();
+    // SAFETY: the visitor takes an `AddressMap`.
+    check(unsafe { _PyRemap_VisitReprGuards(Some(exclude), excluded) })?;
+    // SAFETY: as above.
+    check(unsafe { _PyType_VisitStaticNamespaces(Some(exclude), excluded) })?;
     classes.plan(
         pairs,
         &findings.types,
@@ -119,7 +125,7 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     for &holder in findings.holders.iter().chain(&findings.touched) {
         // SAFETY: no Python code has run since the scan.
         unsafe {
-            if classes.tuples.contains(holder as usize) || traverse_change_of(holder).is_none() {
+            if classes.excluded.contains(holder as usize) || traverse_change_of(holder).is_none() {
                 continue;
             }
             if let Some(index) = classes.namespaces.get(holder as usize) {
@@ -135,6 +141,13 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         push(&mut plan.holders, Owned::of(holder))?;
     }
     classes_with_properties(&findings.types, &properties, &mut plan)?;
+
+    if let Some(index) = cycles::find(pairs)? {
+        let pair = &pairs.pairs[index];
+        // SAFETY: the pair owns both.
+        unsafe { _PyRemap_RaiseCycle(pair.old.as_ptr(), pair.new.as_ptr()) };
+        refusals.note(-1)?;
+    }
 
     let mut asker = Check {
         pairs,
@@ -224,8 +237,10 @@ fn references_to_change(pairs: &Pairs, index: usize) -> isize {
 /// Classes keep their invariants: bases and MROs are not changed as tuples.
 #[derive(Default)]
 struct Classes {
-    /// The tuples that are the bases or the MRO of a class, and hold an old class.
-    tuples: AddressMap,
+    /// The tuples that are the bases or the MRO of a class, and hold an old class; the namespaces
+    /// of static types, which are immutable; and the lists of what `repr()` is showing, which are
+    /// about identity.
+    excluded: AddressMap,
     /// Namespace to the index of its class.
     namespaces: AddressMap,
 }
@@ -261,8 +276,8 @@ impl Classes {
                     }
                 }
                 if inherited > 0 || pairs.find(class.cast()).is_some() {
-                    self.tuples.insert(mro as usize, 0)?;
-                    self.tuples.insert(bases as usize, 0)?;
+                    self.excluded.insert(mro as usize, 0)?;
+                    self.excluded.insert(bases as usize, 0)?;
                 }
                 if inherited > 0 {
                     self.bases(pairs, class, plan, refusals, accepted)?;
@@ -485,6 +500,15 @@ unsafe extern "C" fn ask(
             check.failed = true;
             -1
         }
+    }
+}
+
+unsafe extern "C" fn exclude(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the map of excluded objects.
+    let excluded = unsafe { &mut *arg.cast::<AddressMap>() };
+    match excluded.insert(object as usize, 0) {
+        Ok(_) => 0,
+        Err(Raised) => -1,
     }
 }
 

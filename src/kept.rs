@@ -1,0 +1,79 @@
+//! What must stay alive until C code that may have borrowed it has returned.
+//!
+//! C code that calls Python code (`sorted()` its key function, `==` an `__eq__()`) may go on with
+//! an item that it borrowed from a tuple, or with the table of a set. Where such calls are under
+//! way, on any thread, the old objects and the old tables are handed to the interpreter, which
+//! releases them at a later collection or remap, when those calls have returned.
+
+use std::alloc::{Layout, alloc};
+use std::ffi::c_void;
+
+use crate::apply::Committed;
+use crate::ffi::*;
+use crate::pairs::Pairs;
+
+/// What the transaction and the pairs held.
+struct Payload {
+    committed: Committed,
+    _old: Vec<Owned>,
+}
+
+/// Room for what will be kept, made while failure is still possible.
+pub struct Kept(Option<(*mut _PyRemap_Kept, *mut Payload, Vec<Owned>)>);
+
+impl Kept {
+    pub fn prepare(pairs: &Pairs) -> Result<Self> {
+        let mut node = std::ptr::null_mut();
+        // SAFETY: `node` is written.
+        check(unsafe { _PyRemap_NewKept(&mut node) })?;
+        if node.is_null() {
+            return Ok(Self(None));
+        }
+        // SAFETY: the layout is not empty.
+        let payload = unsafe { alloc(Layout::new::<Payload>()) }.cast::<Payload>();
+        let mut old = Vec::new();
+        if payload.is_null() || old.try_reserve_exact(pairs.len()).is_err() {
+            // SAFETY: gives the node back unused. A payload that cannot be used is leaked: there is
+            // no memory, and it is small.
+            unsafe { _PyRemap_Keep(node, std::ptr::null_mut(), None) };
+            return no_memory();
+        }
+        Ok(Self(Some((node, payload, old))))
+    }
+
+    /// Keeps what must be kept, and drops the rest: finalizers may run.
+    pub fn finish(mut self, mut committed: Committed, pairs: Pairs) {
+        let Some((node, payload, mut old)) = self.0.take() else {
+            committed.drop_kept();
+            return;
+        };
+        old.extend(pairs.pairs.into_iter().map(|pair| pair.old));
+        let value = Payload {
+            committed,
+            _old: old,
+        };
+        // SAFETY: `payload` has the layout of the value and belongs to the node from here on.
+        unsafe {
+            payload.write(value);
+            _PyRemap_Keep(node, payload.cast(), Some(release));
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some((node, payload, _)) = self.0.take() {
+            // SAFETY: neither has been used.
+            unsafe {
+                _PyRemap_Keep(node, std::ptr::null_mut(), None);
+                std::alloc::dealloc(payload.cast(), Layout::new::<Payload>());
+            }
+        }
+    }
+}
+
+unsafe extern "C" fn release(payload: *mut c_void) {
+    // SAFETY: written by `Kept::finish` with the layout of a box, and released once.
+    let mut payload = unsafe { Box::from_raw(payload.cast::<Payload>()) };
+    payload.committed.drop_kept();
+}
