@@ -38,13 +38,14 @@ Commit {commit}, {date}. Python {python}, {compiler}, {build} build, {cpus} proc
 NOTES = {
     "remap": "The 10,000 keys are held by 10,000 lists.",
     "kinds": "No target, but what one should know. An object that the collector does not track "
-    "may be held by others that it does not track, and the walk has to go into those; for a "
-    "string, also into the keys of every dict that are all strings. A key inside of a tuple that "
-    "is itself a key of a dict changes the tuple's hash, so the heap is walked again to find the "
-    "tables that have it.",
+    "may be held by others that it does not track, and the walk has to look at each referent to "
+    "find those; for a string, also at the keys of every dict that are all strings. A key inside "
+    "of a tuple changes the tuple's hash, so the heap is walked again to find the tables that "
+    "have the tuple as a key: a class, which is in the tuple of its own MRO, too.",
     "memory": "The largest growth of the resident memory at its peak, divided by the objects "
-    "that were visited: nothing is kept for each of them. A key that is not tracked is the exception: the "
-    "walk remembers the untracked containers that it has been to, here one in seven objects.",
+    "that were visited: nothing is kept for each of them. A key that is not tracked is the "
+    "exception: the walk remembers the untracked containers that it has been to, here one for "
+    "every seven objects.",
     "collect": "Two processes, each with the same heap, collect by turns. In every round a third "
     "process runs the unpatched interpreter once more. Half the width of the middle half of its "
     "ratios to the second one, and at least 0.02, is called noise.",
