@@ -3,6 +3,9 @@
 Each case is a program of its own: what it must not do is die.
 """
 
+import os
+import subprocess
+import sys
 import textwrap
 
 from support import RemapTestCase, main, no_leak_check, run_script
@@ -253,10 +256,9 @@ class SafetyTests(RemapTestCase):
                                  if isinstance(p, (tuple, dict, list))
                                  for q in gc.get_referents(p)]
                     for i, part in enumerate(parts):
-                        if (isinstance(part, (type, types.ModuleType, str, int,
-                                              types.CodeType,
-                                              types.FunctionType))
-                                or part is globals()):
+                        if (isinstance(part, (types.ModuleType, str, int,
+                                              types.CodeType))
+                                or callable(part) or part is globals()):
                             continue
                         remap((part, (5, (), {}, [1])[i % 4]))
                         attempt(lambda: subject())
@@ -265,6 +267,17 @@ class SafetyTests(RemapTestCase):
                         attempt(lambda: list(itertools.islice(subject, 3)))
                         attempt(lambda: [cached(i) for i in range(8)])
             """)
+
+    def test_random_remaps(self):
+        script = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                              "random_remaps.py")
+        for seed in range(1, 9):
+            with self.subTest(seed=seed):
+                done = subprocess.run(
+                    [sys.executable, "-I", "-X", "dev", script, str(seed),
+                     "400"], capture_output=True, text=True, timeout=300)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                self.assertRegex(done.stdout, "^alive: ")
 
 
 if __name__ == "__main__":
