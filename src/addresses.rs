@@ -65,6 +65,13 @@ impl AddressMap {
         Ok(None)
     }
 
+    /// Gives a member another value.
+    pub fn replace(&mut self, address: usize, value: u32) {
+        let slot = self.slot(address);
+        debug_assert_eq!(self.slots[slot].0, address);
+        self.slots[slot].1 = value;
+    }
+
     fn grow(&mut self) -> Result<()> {
         let capacity = (self.slots.len() * 2).max(16);
         let mut slots = Vec::new();

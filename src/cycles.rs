@@ -1,7 +1,8 @@
 //! Immutable objects that are hashed by what they hold must not come to hold themselves.
 //!
 //! No Python program can build such a tuple, and so `tuple.__hash__()` does not look out for one:
-//! it would overflow the C stack.
+//! it would overflow the C stack. The same goes for the attributes of a
+//! bound method, and for the next item of an iterator over iterators.
 
 use std::ffi::{c_int, c_void};
 
@@ -15,7 +16,7 @@ pub fn find(pairs: &Pairs) -> Result<Option<usize>> {
     let mut done = AddressMap::default();
     for (index, pair) in pairs.pairs.iter().enumerate() {
         // SAFETY: the pair owns the object.
-        if unsafe { is_hashed_by_items(pair.new.as_ptr()) }
+        if unsafe { is_immutable(pair.new.as_ptr()) }
             && reaches_itself(pairs, pair.new.as_ptr(), &mut done)?
         {
             return Ok(Some(index));
@@ -26,12 +27,20 @@ pub fn find(pairs: &Pairs) -> Result<Option<usize>> {
 
 /// # Safety
 /// `object` is alive.
-unsafe fn is_hashed_by_items(object: Object) -> bool {
+unsafe fn is_immutable(object: Object) -> bool {
     // SAFETY: by contract.
     unsafe {
         is_tuple(object)
-            || is_exact(object, &raw mut PyFrozenSet_Type)
-            || is_exact(object, &raw mut PySlice_Type)
+            || [
+                &raw mut PyFrozenSet_Type,
+                &raw mut PySlice_Type,
+                &raw mut PyMethod_Type,
+                &raw mut PyFilter_Type,
+                &raw mut PyMap_Type,
+                &raw mut PyZip_Type,
+                &raw mut PyEnum_Type,
+            ]
+            .contains(&type_of(object))
     }
 }
 
@@ -82,7 +91,7 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
         None => object,
     };
     // SAFETY: a referent is alive, and so is a replacement.
-    if unsafe { is_hashed_by_items(object) } {
+    if unsafe { is_immutable(object) } {
         items.failed |= push(&mut items.found, object).is_err();
     }
     0

@@ -36,6 +36,7 @@ const DICT_SUBCLASS: u64 = 1 << 29;
 const LIST_SUBCLASS: u64 = 1 << 25;
 const TUPLE_SUBCLASS: u64 = 1 << 26;
 const HAVE_GC: u64 = 1 << 14;
+const HEAPTYPE: u64 = 1 << 9;
 const HAVE_TRAVERSE_CHANGE: u64 = 1 << 21;
 
 /// An owned reference.
@@ -150,6 +151,26 @@ pub unsafe fn is_tuple_or_list(object: Object) -> bool {
 pub unsafe fn is_exact(object: Object, kind: *mut PyTypeObject) -> bool {
     // SAFETY: by contract.
     unsafe { type_of(object) == kind }
+}
+
+/// A list, dict or set, and not an instance of a subclass.
+///
+/// # Safety
+/// See [`is_type`].
+pub unsafe fn is_mutable_container(object: Object) -> bool {
+    // SAFETY: by contract.
+    unsafe {
+        is_exact(object, &raw mut PyList_Type)
+            || is_exact(object, &raw mut PyDict_Type)
+            || is_exact(object, &raw mut PySet_Type)
+    }
+}
+
+/// # Safety
+/// `kind` is alive.
+pub unsafe fn is_heap_type(kind: *mut PyTypeObject) -> bool {
+    // SAFETY: by contract.
+    unsafe { (*kind).tp_flags & HEAPTYPE != 0 }
 }
 
 /// Is this a type whose instances the collector knows?

@@ -125,7 +125,10 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     for &holder in findings.holders.iter().chain(&findings.touched) {
         // SAFETY: no Python code has run since the scan.
         unsafe {
-            if classes.excluded.contains(holder as usize) || traverse_change_of(holder).is_none() {
+            if classes.excluded.contains(holder as usize)
+                || findings.private_tuples.contains(holder as usize)
+                || traverse_change_of(holder).is_none()
+            {
                 continue;
             }
             if let Some(index) = classes.namespaces.get(holder as usize) {
@@ -461,7 +464,8 @@ impl Check<'_> {
                 if verdict == Py_CHANGE_KEEP {
                     return Ok(());
                 }
-                if verdict != Py_CHANGE_ACCEPT {
+                // C code that follows such a field does not expect to come back to where it was.
+                if verdict != Py_CHANGE_ACCEPT || new == self.holder {
                     _PyRemap_RaiseField(self.holder, slot.cast(), new);
                     return self.refusals.note(-1);
                 }

@@ -8,6 +8,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::apply::Transaction;
 use crate::ffi::*;
+use crate::scan::CONTAINER_DEPTH;
 
 pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     let order = innermost_first(&transaction)?;
@@ -24,6 +25,7 @@ fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
     let mut edges = Edges {
         transaction,
         found: Vec::new(),
+        depth: 0,
         failed: false,
     };
     let mut entered = AddressMap::default();
@@ -60,6 +62,7 @@ enum Step {
 struct Edges<'a> {
     transaction: &'a Transaction<'a>,
     found: Vec<Object>,
+    depth: usize,
     failed: bool,
 }
 
@@ -83,13 +86,22 @@ impl Edges<'_> {
 }
 
 unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
-    // SAFETY: `arg` is the `Edges` of the traversal.
-    let edges = unsafe { &mut *arg.cast::<Edges<'_>>() };
-    let transaction = edges.transaction;
-    if transaction.plan.value_hashed.contains(object as usize)
-        || transaction.repair_of(object).is_some()
-    {
-        edges.failed |= push(&mut edges.found, object).is_err();
+    let edges = arg.cast::<Edges<'_>>();
+    // SAFETY: `arg` is the `Edges` of the traversal, of which no reference is held across the inner
+    // one. A referent is alive; its holder may be hashed by what is in it.
+    unsafe {
+        if (*edges).depth < CONTAINER_DEPTH && is_mutable_container(object) {
+            (*edges).depth += 1;
+            traverse(object, Some(collect), arg);
+            (*edges).depth -= 1;
+        }
+        let transaction = (*edges).transaction;
+        if transaction.plan.value_hashed.contains(object as usize)
+            || transaction.repair_of(object).is_some()
+        {
+            let failed = push(&mut (*edges).found, object).is_err();
+            (*edges).failed |= failed;
+        }
     }
     0
 }

@@ -28,6 +28,9 @@ pub struct Findings {
     pub value_hashed: AddressMap,
     /// Instances of old classes that the collector does not know.
     pub bare_instances: Vec<Object>,
+    /// Tuples that belong to objects without `tp_traverse_change`, whose C code may count on what
+    /// they hold.
+    pub private_tuples: AddressMap,
     /// Dicts with an old object among keys that are all strings.
     pub string_keyed: Vec<Object>,
     /// All heap types.
@@ -78,9 +81,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
                 if walk.hash_depends(object) {
                     findings.value_hashed.insert(object as usize, 0)?;
                 }
-            } else if _PyRemap_HasValueHash(type_of(object)) != 0
-                && walk.dict_of_instance_hits(object)
-            {
+            } else if _PyRemap_HasValueHash(type_of(object)) != 0 && walk.attributes_hit(object) {
                 findings.value_hashed.insert(object as usize, 0)?;
             }
         }
@@ -118,12 +119,21 @@ fn close_over_hashes(pairs: &Pairs, depth: Depth, findings: &mut Findings) -> Re
         let filter = Filter::new(&findings.value_hashed)?;
         let mut walk = Walk::new(pairs, &filter, depth, false);
         let touched = &mut findings.touched;
+        let private = &mut findings.private_tuples;
         walk.heap(|walk, object, hit| {
             // SAFETY: the walk hands over living objects.
             let depends = unsafe {
-                _PyRemap_HasValueHash(type_of(object)) != 0
-                    && (hit || walk.dict_of_instance_hits(object))
+                _PyRemap_HasValueHash(type_of(object)) != 0 && (hit || walk.attributes_hit(object))
             };
+            // SAFETY: as above.
+            if hit && unsafe { traverse_change_of(object) }.is_none() {
+                let mut tuples: Vec<Object> = Vec::new();
+                // SAFETY: as above; the visitor takes the list.
+                unsafe { traverse(object, Some(collect_tuples), (&raw mut tuples).cast()) };
+                for tuple in tuples {
+                    private.insert(tuple as usize, 0)?;
+                }
+            }
             if hit && seen.insert(object as usize, 0)?.is_none() {
                 push(touched, object)?;
             }
@@ -154,6 +164,17 @@ fn prefetch(gc: *const PyGC_Head) {
     let _ = gc;
 }
 
+unsafe extern "C" fn collect_tuples(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the list; a referent is alive.
+    unsafe {
+        let tuples = &mut *arg.cast::<Vec<Object>>();
+        if is_exact(object, &raw mut PyTuple_Type) && tuples.try_reserve(1).is_ok() {
+            tuples.push(object);
+        }
+    }
+    0
+}
+
 struct Walk<'a> {
     pairs: &'a Pairs,
     filter: &'a Filter<'a>,
@@ -166,6 +187,8 @@ struct Walk<'a> {
     seen: AddressMap,
     bare_instances: Vec<Object>,
     string_keyed: Vec<Object>,
+    /// Containers that were looked into for the hash of an instance: 1 if they hit.
+    containers: AddressMap,
     failed: bool,
 }
 
@@ -181,6 +204,7 @@ impl<'a> Walk<'a> {
             seen: AddressMap::default(),
             bare_instances: Vec::new(),
             string_keyed: Vec::new(),
+            containers: AddressMap::default(),
             failed: false,
         }
     }
@@ -337,22 +361,88 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Does the `__dict__` of an instance, which is an object of its own, hit?
+    /// A `__hash__` written in Python may look into the `__dict__` of its instance, which is an
+    /// object of its own, and into the lists, dicts and sets that the instance holds: does one of
+    /// them hit?
     ///
     /// # Safety
     /// `object` is alive.
-    unsafe fn dict_of_instance_hits(&mut self, object: Object) -> bool {
+    unsafe fn attributes_hit(&mut self, object: Object) -> bool {
         // SAFETY: by contract.
         unsafe {
-            let dict = _PyRemap_InstanceDict(object);
-            if dict.is_null() {
+            if !is_heap_type(type_of(object)) {
                 return false;
             }
-            self.hit = false;
-            traverse(dict, Some(visit_tracked), (&raw mut *self).cast());
-            std::mem::replace(&mut self.hit, false)
+            let dict = _PyRemap_InstanceDict(object);
+            (!dict.is_null() && self.container_hits(dict, 0)) || self.contained_hits(object, 0)
         }
     }
+
+    /// # Safety
+    /// `container` is alive.
+    unsafe fn container_hits(&mut self, container: Object, depth: usize) -> bool {
+        // SAFETY: by contract.
+        unsafe {
+            self.hit = false;
+            traverse(container, Some(visit_tracked), (&raw mut *self).cast());
+            std::mem::replace(&mut self.hit, false) || self.contained_hits(container, depth)
+        }
+    }
+
+    /// Each container is looked into once in a walk.
+    ///
+    /// # Safety
+    /// `object` is alive.
+    unsafe fn contained_hits(&mut self, object: Object, depth: usize) -> bool {
+        if depth == CONTAINER_DEPTH {
+            return false;
+        }
+        let mut containers = Vec::new();
+        // SAFETY: by contract; what an object holds is alive.
+        unsafe {
+            traverse(
+                object,
+                Some(collect_containers),
+                (&raw mut containers).cast(),
+            )
+        };
+        for container in containers {
+            let known = self.containers.get(container as usize);
+            let hit = known.map_or_else(
+                || {
+                    // A container that holds itself is not looked into again.
+                    let entered = self.containers.insert(container as usize, 0).is_ok();
+                    // SAFETY: as above.
+                    let hit = entered && unsafe { self.container_hits(container, depth + 1) };
+                    if hit {
+                        self.containers.replace(container as usize, 1);
+                    }
+                    self.failed |= !entered;
+                    hit
+                },
+                |known| known == 1,
+            );
+            if hit {
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// How deep lists in lists are looked into.
+pub const CONTAINER_DEPTH: usize = 32;
+
+unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the list of `contained_hits`; a referent is alive.
+    unsafe {
+        let containers = &mut *arg.cast::<Vec<Object>>();
+        // Without memory a container is not looked into.
+        if is_mutable_container(object) && containers.try_reserve(1).is_ok() {
+            containers.push(object);
+        }
+    }
+    0
 }
 
 unsafe extern "C" fn visit_tracked(object: Object, arg: *mut c_void) -> c_int {
