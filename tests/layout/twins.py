@@ -33,7 +33,6 @@ TYPES = """
     builtins.hamt_array_node builtins.hamt_bitmap_node
     builtins.hamt_collision_node builtins.items builtins.keys
     builtins.str_ascii_iterator builtins.str_iterator builtins.values
-    functools._lru_cache_wrapper
     interpreters.InterpreterError interpreters.InterpreterNotFoundError
 """.split()
 
@@ -47,8 +46,8 @@ REQUIRED = [
     types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType,
     types.FrameType, types.TracebackType, types.MappingProxyType,
     types.BuiltinMethodType, types.GenericAlias, types.UnionType,
-    functools.partial, collections.deque, collections.OrderedDict,
-    collections.defaultdict,
+    functools.partial, functools._lru_cache_wrapper,
+    collections.deque, collections.OrderedDict, collections.defaultdict,
     type(iter([])), type(iter(())), type(iter({})), type(iter(set())),
     type(iter({}.values())), type(iter({}.items())), type(reversed([])),
     type(reversed({})), type(iter(collections.deque())),
@@ -98,7 +97,8 @@ def example():
     return [g, error, error.__traceback__, instance, deep, iter(deep), holes,
             iter(holes), generator(2), types.SimpleNamespace(a=1),
             collections.OrderedDict(a=g), collections.defaultdict(list, a=g),
-            functools.partial(generator, g, x=g), super(InstanceOfAll, instance)]
+            functools.partial(generator, g, x=g),
+            functools.lru_cache(generator), super(InstanceOfAll, instance)]
 
 
 for cls in REQUIRED:
