@@ -268,6 +268,24 @@ class SafetyTests(RemapTestCase):
                         attempt(lambda: [cached(i) for i in range(8)])
             """)
 
+    def test_links_of_an_lru_cache(self):
+        self.check("""
+            for other in (5, O(), memoryview(b"abc"), ()):
+                @functools.lru_cache(maxsize=2)
+                def f(x): return x
+                f(1); f(2)
+                for d in gc.get_referents(f):
+                    if type(d) is dict and 1 in d and 2 in d:
+                        links = list(d.values())
+                        del d
+                        remap((links[0], other))
+                        break
+                links.clear()
+                junk()
+                for i in range(10):
+                    attempt(f, i % 4)
+            """)
+
     def test_random_remaps(self):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                               "random_remaps.py")
