@@ -283,7 +283,7 @@ class SafetyTests(RemapTestCase):
                 links.clear()
                 junk()
                 for i in range(10):
-                    attempt(f, i % 4)
+                    attempt(f, (i + 1) % 4)
             """)
 
     def test_random_remaps(self):
