@@ -579,6 +579,25 @@ class TableTests(RemapTestCase):
         self.assertEqual(d[key], 1)
         self.assertEqual(hash(key), hash((2,)))
 
+    def test_containers_that_refer_to_each_other(self):
+        # To look at each path through them would take for ever.
+        class ByPart(Key):
+            pass
+        pairs = Pairs.things()
+        web = [[] for _ in range(30)]
+        for node in web:
+            node.extend(web)
+            node.append({i: web for i in range(30)})
+        keys = [ByPart(pairs.old), ByPart((pairs.old, 1)),
+                ByPart((pairs.old, 2))]
+        for key in keys:
+            key.web = web
+        d = dict.fromkeys(keys, 1)
+        self.remap(pairs, rehashed=1)
+        self.assertDictSound(d)
+        for node in web:
+            node.clear()
+
     def test_collector_during_the_repair(self):
         class Collects(Key):
             def __hash__(self):
