@@ -7,7 +7,7 @@ import random
 import sys
 import types
 
-from support import DEBUG, Key, Pairs, RemapTestCase, Thing, fresh_str, main
+from support import DEBUG, Key, Pairs, RemapTestCase, Thing, fresh_str, main, no_leak_check
 
 
 class Node:
@@ -158,6 +158,7 @@ def contents(container):
     return []
 
 
+@no_leak_check("large, and it compares the totals itself")
 class WorldTests(RemapTestCase):
     """A swap applied twice leaves a program exactly as it was."""
 
