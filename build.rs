@@ -77,6 +77,7 @@ fn main() {
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
         .allowlist_type("repairproc|changeproc|visitproc|PyRepairStep|PyChangeVerdict")
         .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError)")
+        .allowlist_var("Py_GenericAliasType|_PyUnion_Type")
         .allowlist_var("Py(List|Set|Tuple|Dict|SetIter|Property|Unicode|FrozenSet|Slice|Method|Filter|Map|Zip|Enum)_Type")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)

@@ -34,6 +34,8 @@ unsafe fn is_immutable(object: Object) -> bool {
             || [
                 &raw mut PyFrozenSet_Type,
                 &raw mut PySlice_Type,
+                &raw mut Py_GenericAliasType,
+                &raw mut _PyUnion_Type,
                 &raw mut PyMethod_Type,
                 &raw mut PyFilter_Type,
                 &raw mut PyMap_Type,

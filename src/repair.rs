@@ -25,6 +25,7 @@ fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
     let mut edges = Edges {
         transaction,
         found: Vec::new(),
+        entered: AddressMap::default(),
         depth: 0,
         failed: false,
     };
@@ -62,6 +63,8 @@ enum Step {
 struct Edges<'a> {
     transaction: &'a Transaction<'a>,
     found: Vec<Object>,
+    /// Containers that were looked into for the present object.
+    entered: AddressMap,
     depth: usize,
     failed: bool,
 }
@@ -69,6 +72,7 @@ struct Edges<'a> {
 impl Edges<'_> {
     /// What the hash of an object, or of its keys, may come from.
     fn of(&mut self, object: Object) -> Result<Vec<Object>> {
+        self.entered = AddressMap::default();
         // SAFETY: tables are owned, members of `value_hashed` are held by what is alive, and no
         // Python code has run since the scan; the visitor takes `Edges`.
         unsafe {
@@ -91,9 +95,15 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
     // one. A referent is alive; its holder may be hashed by what is in it.
     unsafe {
         if (*edges).depth < CONTAINER_DEPTH && is_mutable_container(object) {
-            (*edges).depth += 1;
-            traverse(object, Some(collect), arg);
-            (*edges).depth -= 1;
+            match (*edges).entered.insert(object as usize, 0) {
+                Ok(None) => {
+                    (*edges).depth += 1;
+                    traverse(object, Some(collect), arg);
+                    (*edges).depth -= 1;
+                }
+                Ok(Some(_)) => {}
+                Err(Raised) => (*edges).failed = true,
+            }
         }
         let transaction = (*edges).transaction;
         if transaction.plan.value_hashed.contains(object as usize)

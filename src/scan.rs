@@ -67,6 +67,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
 
     let filter = Filter::new(&pairs.index)?;
     let mut walk = Walk::new(pairs, &filter, depth, strings);
+    let mut value_hashed = Vec::new();
     walk.heap(|walk, object, hit| {
         findings.visited += 1;
         // SAFETY: the walk hands over living objects.
@@ -79,29 +80,49 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             if hit {
                 push(&mut findings.holders, object)?;
                 if walk.hash_depends(object) {
-                    findings.value_hashed.insert(object as usize, 0)?;
+                    push(&mut value_hashed, object)?;
                 }
             } else if _PyRemap_HasValueHash(type_of(object)) != 0 && walk.attributes_hit(object) {
-                findings.value_hashed.insert(object as usize, 0)?;
+                push(&mut value_hashed, object)?;
             }
         }
         Ok(())
     })?;
     findings.bare_instances = std::mem::take(&mut walk.bare_instances);
     findings.string_keyed = std::mem::take(&mut walk.string_keyed);
-    let Findings {
-        bare_instances,
-        value_hashed,
-        ..
-    } = &mut findings;
-    for &instance in bare_instances.iter() {
+    for &instance in &findings.bare_instances {
         // SAFETY: nothing has run since the walk.
         if unsafe { walk.hash_depends(instance) } {
-            value_hashed.insert(instance as usize, 0)?;
+            push(&mut value_hashed, instance)?;
+        }
+    }
+    if !value_hashed.is_empty() {
+        let owned = tuples_of_classes(&findings.types)?;
+        for object in value_hashed {
+            if !owned.contains(object as usize) {
+                findings.value_hashed.insert(object as usize, 0)?;
+            }
         }
     }
     close_over_hashes(pairs, depth, &mut findings)?;
     Ok(findings)
+}
+
+/// The MROs and the bases of classes that nothing else refers to: no table has one as a key, and so
+/// a class among the old objects costs no second walk.
+fn tuples_of_classes(types: &[*mut PyTypeObject]) -> Result<AddressMap> {
+    let mut owned = AddressMap::default();
+    for &class in types {
+        // SAFETY: nothing has run since the walk.
+        unsafe {
+            for tuple in [(*class).tp_mro, (*class).tp_bases] {
+                if !tuple.is_null() && _PyRemap_RefCount(tuple) == 1 {
+                    owned.insert(tuple as usize, 0)?;
+                }
+            }
+        }
+    }
+    Ok(owned)
 }
 
 /// Adds all that is hashed by a member of `value_hashed`, at any depth, and finds its holders.
