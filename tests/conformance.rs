@@ -23,6 +23,7 @@ fn conform(flavour: &str, theme: &str) -> Result<()> {
         "{} did not run its cases on {flavour}:\n{out}",
         script.display()
     );
+    println!("{theme}: {summary}");
     Ok(())
 }
 
