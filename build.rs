@@ -33,6 +33,7 @@ fn main() {
         "cpython/object.h",
         "cpython/traversechange.h",
         "internal/pycore_gc.h",
+        "internal/pycore_weakref.h",
     ] {
         println!("cargo::rerun-if-changed={}", include.join(header).display());
     }
@@ -55,6 +56,8 @@ fn main() {
         .allowlist_function(
             "_PyRemap_.*|_PyDict_VisitStringKeys|_PyDict_MakeGeneral|_PyDict_ChangeManagedDict",
         )
+        .allowlist_function("_PyWeakref_(VisitList|IsFixed|Referent|SwapHash)")
+        .allowlist_function("_PyWeakref_(Detach|Attach|Reattach)")
         .allowlist_function("_PyDict_DetachInlineValues|_PyObject_DetachInlineValues")
         .allowlist_function("_PySet_IteratedSet|_PySet_InvalidateIterator")
         .allowlist_function(

@@ -15,8 +15,9 @@ use std::rc::Rc;
 
 use crate::addresses::AddressMap;
 use crate::ffi::*;
-use crate::pairs::Pairs;
+use crate::pairs::{Pair, Pairs};
 use crate::plan::{Bases, Plan, same_change};
+use crate::weakrefs::Moved;
 
 /// One changed reference.
 struct Entry {
@@ -63,6 +64,7 @@ pub struct Transaction<'a> {
     journal: Vec<Entry>,
     changed_classes: usize,
     changed_bases: usize,
+    weak: Moved,
     invalidated_iterators: Vec<Owned>,
     containers: usize,
     committed: bool,
@@ -95,6 +97,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         journal: Vec::new(),
         changed_classes: 0,
         changed_bases: 0,
+        weak: Moved::default(),
         invalidated_iterators: Vec::new(),
         containers: 0,
         committed: false,
@@ -114,7 +117,9 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         }
     }
     transaction.change_classes()?;
+    transaction.weak = Moved::redirect(&plan.weak, pairs)?;
     transaction.namespaces_changed();
+    transaction.classes_changed();
     transaction.find_iterators()?;
     transaction.deferred.tables.borrow_mut().accepting = false;
     Ok(transaction)
@@ -126,6 +131,7 @@ impl Transaction<'_> {
         let bases = &self.plan.bases[..self.changed_bases];
         self.journal.len()
             + self.changed_classes
+            + self.weak.len()
             + bases.iter().map(|bases| bases.references).sum::<usize>()
     }
 
@@ -205,6 +211,16 @@ impl Transaction<'_> {
         }
     }
 
+    /// Caches of what classes are to each other start anew.
+    fn classes_changed(&self) {
+        // SAFETY: the pairs own the objects.
+        let is_class = |pair: &Pair| unsafe { is_type(pair.old.as_ptr()) };
+        if self.pairs.pairs.iter().any(is_class) {
+            // SAFETY: nothing is passed.
+            unsafe { _PyRemap_ClassesChanged() };
+        }
+    }
+
     /// Iterators on their way through a set whose table will be rebuilt.
     fn find_iterators(&mut self) -> Result<()> {
         for &iterator in &self.plan.set_iterators {
@@ -254,6 +270,7 @@ impl Transaction<'_> {
     /// From here on nothing can be undone. Runs no Python code.
     pub fn commit(mut self) -> Committed {
         self.committed = true;
+        self.classes_changed();
         for iterator in &self.invalidated_iterators {
             // SAFETY: the iterator is owned.
             unsafe { _PySet_InvalidateIterator(iterator.as_ptr()) };
@@ -261,7 +278,10 @@ impl Transaction<'_> {
         let mut tables = self.deferred.tables.borrow_mut();
         let committed = Committed {
             references: self.references(),
-            containers: self.containers + self.changed_classes + self.changed_bases,
+            containers: self.containers
+                + self.changed_classes
+                + self.changed_bases
+                + self.weak.len(),
             collisions: tables.collisions,
             repairs: std::mem::take(&mut tables.repairs),
         };
@@ -285,6 +305,7 @@ impl Transaction<'_> {
         for Bases { class, old, .. } in self.plan.bases[..self.changed_bases].iter().rev() {
             report(set_bases(class, old));
         }
+        self.weak.undo(&self.plan.weak, self.pairs);
         for (instance, pair) in self.plan.class_changes[..self.changed_classes].iter().rev() {
             report(set_class(instance, &self.pairs.pairs[*pair].old));
         }
@@ -298,6 +319,7 @@ impl Transaction<'_> {
             unsafe { Py_DecRef(self.pairs.pairs[entry.pair as usize].old.as_ptr()) };
         }
         self.namespaces_changed();
+        self.classes_changed();
         // SAFETY: the exception was owned since it was taken.
         unsafe { PyErr_SetRaisedException(exception) };
     }

@@ -2,7 +2,8 @@
 //!
 //! No Python program can build such a tuple, and so `tuple.__hash__()` does not look out for one:
 //! it would overflow the C stack. The same goes for the attributes of a
-//! bound method, and for the next item of an iterator over iterators.
+//! bound method, for the next item of an iterator over iterators, and for the referent of a weak
+//! reference, which is hashed and, by a proxy, asked for attributes.
 
 use std::ffi::{c_int, c_void};
 
@@ -31,6 +32,7 @@ unsafe fn is_immutable(object: Object) -> bool {
     // SAFETY: by contract.
     unsafe {
         is_tuple(object)
+            || !_PyWeakref_Referent(object).is_null()
             || [
                 &raw mut PyFrozenSet_Type,
                 &raw mut PySlice_Type,
@@ -80,7 +82,14 @@ impl<'a> Items<'a> {
             failed: false,
         };
         // SAFETY: the object is held by a replacement; the visitor takes `Items`.
-        unsafe { traverse(object, Some(collect), (&raw mut items).cast()) };
+        unsafe {
+            let referent = _PyWeakref_Referent(object);
+            if referent.is_null() {
+                traverse(object, Some(collect), (&raw mut items).cast());
+            } else {
+                collect(referent, (&raw mut items).cast());
+            }
+        }
         if items.failed { Err(Raised) } else { Ok(items) }
     }
 }

@@ -5,7 +5,7 @@
 //! * [`pairs`] reads the argument;
 //! * [`scan`] walks the heap once, read-only, and collects what will have to change;
 //! * [`plan`] validates: what is refused is refused here, before anything is written;
-//! * [`apply`] changes references, with a journal;
+//! * [`apply`] changes references, with a journal, and redirects [`weakrefs`];
 //! * [`repair`] puts right what depended on the old identities: classes, then hash tables;
 //! * [`finish`] drops the old references, or has them [`kept`], and reports.
 //!
@@ -26,6 +26,7 @@ mod pairs;
 mod plan;
 mod repair;
 mod scan;
+mod weakrefs;
 
 use ffi::{Object, PyTypeObject, Raised, Result};
 

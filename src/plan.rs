@@ -12,6 +12,7 @@ use crate::cycles;
 use crate::ffi::*;
 use crate::pairs::Pairs;
 use crate::scan::Findings;
+use crate::weakrefs::Following;
 
 /// A class whose bases will be others.
 pub struct Bases {
@@ -34,6 +35,7 @@ pub struct Plan {
     pub namespaces: Vec<Owned>,
     /// Objects whose hash changes: a table that has one as a key is told so.
     pub value_hashed: AddressMap,
+    pub weak: Following,
     /// Borrowed: not to be used after Python code has run.
     pub set_iterators: Vec<Object>,
     pub visited: usize,
@@ -94,7 +96,9 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     for index in 0..pairs.len() {
         push(&mut candidates, references_to_change(pairs, index))?;
     }
+    plan.weak = Following::new(findings.weak)?;
     let mut refusals = Refusals::new()?;
+    plan.weak.check(pairs, || refusals.note(-1))?;
     let mut accepted = Vec::new();
     if accepted.try_reserve_exact(pairs.len()).is_err() {
         return no_memory();

@@ -81,6 +81,10 @@ impl Edges<'_> {
             if !dict.is_null() {
                 traverse(dict, Some(collect), (&raw mut *self).cast());
             }
+            let referent = _PyWeakref_Referent(object);
+            if !referent.is_null() {
+                collect(referent, (&raw mut *self).cast());
+            }
         }
         if self.failed {
             return no_memory();

@@ -16,6 +16,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::{AddressMap, Filter};
 use crate::ffi::*;
 use crate::pairs::Pairs;
+use crate::weakrefs::Found;
 
 /// What the walk found; all borrowed, valid until Python code runs.
 #[derive(Default)]
@@ -26,6 +27,8 @@ pub struct Findings {
     pub touched: Vec<Object>,
     /// Objects whose hash changes because of what they hold.
     pub value_hashed: AddressMap,
+    /// Weak references to old objects, and those to members of `value_hashed`.
+    pub weak: Found,
     /// Instances of old classes that the collector does not know.
     pub bare_instances: Vec<Object>,
     /// Tuples that belong to objects without `tp_traverse_change`, whose C code may count on what
@@ -96,15 +99,23 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             push(&mut value_hashed, instance)?;
         }
     }
+    let mut members = Vec::new();
     if !value_hashed.is_empty() {
         let owned = tuples_of_classes(&findings.types)?;
         for object in value_hashed {
-            if !owned.contains(object as usize) {
-                findings.value_hashed.insert(object as usize, 0)?;
+            if !owned.contains(object as usize)
+                && findings.value_hashed.insert(object as usize, 0)?.is_none()
+            {
+                push(&mut members, object)?;
             }
         }
     }
-    close_over_hashes(pairs, depth, &mut findings)?;
+    findings.weak = Found::of_pairs(pairs)?;
+    for &(reference, _) in &findings.weak.following {
+        findings.value_hashed.insert(reference as usize, 0)?;
+        push(&mut members, reference)?;
+    }
+    close_over_hashes(pairs, depth, members, &mut findings)?;
     Ok(findings)
 }
 
@@ -126,7 +137,14 @@ fn tuples_of_classes(types: &[*mut PyTypeObject]) -> Result<AddressMap> {
 }
 
 /// Adds all that is hashed by a member of `value_hashed`, at any depth, and finds its holders.
-fn close_over_hashes(pairs: &Pairs, depth: Depth, findings: &mut Findings) -> Result<()> {
+///
+/// `members` are those that it has.
+fn close_over_hashes(
+    pairs: &Pairs,
+    depth: Depth,
+    mut members: Vec<Object>,
+    findings: &mut Findings,
+) -> Result<()> {
     let mut seen = AddressMap::default();
     if findings.value_hashed.is_empty() {
         return Ok(());
@@ -135,7 +153,7 @@ fn close_over_hashes(pairs: &Pairs, depth: Depth, findings: &mut Findings) -> Re
         seen.insert(object as usize, 0)?;
     }
     loop {
-        let before = findings.value_hashed.len();
+        findings.weak.join(members, &mut findings.value_hashed)?;
         let mut found = Vec::new();
         let filter = Filter::new(&findings.value_hashed)?;
         let mut walk = Walk::new(pairs, &filter, depth, false);
@@ -163,10 +181,13 @@ fn close_over_hashes(pairs: &Pairs, depth: Depth, findings: &mut Findings) -> Re
             }
             Ok(())
         })?;
+        members = Vec::new();
         for object in found {
-            findings.value_hashed.insert(object as usize, 0)?;
+            if findings.value_hashed.insert(object as usize, 0)?.is_none() {
+                push(&mut members, object)?;
+            }
         }
-        if findings.value_hashed.len() == before {
+        if members.is_empty() {
             return Ok(());
         }
     }
