@@ -62,6 +62,7 @@ themes! {
     sets
     swap
     tuples
+    weakrefs
 }
 
 #[test]

@@ -5,6 +5,7 @@
 It knows nothing of what is right: it must not die.  test_safety.py runs it.
 """
 
+import abc
 import collections
 import copy
 import faulthandler
@@ -16,6 +17,7 @@ import random
 import sys
 import types
 import warnings
+import weakref
 
 
 class A:
@@ -63,6 +65,17 @@ class ByValue:
 
     def __eq__(self, other):
         return isinstance(other, ByValue) and self.value == other.value
+
+
+class KeyedRef(weakref.KeyedRef):
+    pass
+
+
+def abstract(cls):
+    class Abstract(abc.ABC):
+        pass
+    Abstract.register(cls)
+    return Abstract
 
 
 class Slots:
@@ -158,7 +171,7 @@ class Program:
         self.world = []
         self.done = self.refused = 0
         for _ in range(150):
-            self.world.append(self.make())
+            self.world.append(attempt(self.make))
 
     def pick(self):
         return self.rng.choice(self.world) if self.world else 1
@@ -229,6 +242,17 @@ class Program:
             lambda: "".join(["ab", str(self.rng.random())]),
             lambda: 10 ** 30 + self.rng.randrange(100),
             lambda: object(),
+            lambda: weakref.ref(pick()),
+            lambda: weakref.ref(pick(), function()),
+            lambda: KeyedRef(pick(), None, pick()),
+            lambda: weakref.proxy(pick()),
+            lambda: weakref.proxy(pick(), function()),
+            lambda: weakref.WeakKeyDictionary({hashable(): pick()}),
+            lambda: weakref.WeakValueDictionary({hashable(): pick()}),
+            lambda: weakref.WeakSet([pick(), hashable()]),
+            lambda: weakref.WeakMethod(pick().method),
+            lambda: {weakref.ref(pick()): pick(), weakref.ref(A(1)): 1},
+            lambda: abstract(pick()),
         ])()
 
     def use(self, x):
@@ -251,6 +275,9 @@ class Program:
             lambda: x.__class__.__mro__, lambda: x.__getitem__(0),
             lambda: sys.getsizeof(x), lambda: gc.get_referents(x),
             lambda: x.__reduce_ex__(2), lambda: copy.copy(x),
+            lambda: weakref.ref(x)(), lambda: weakref.getweakrefs(x),
+            lambda: x.__subclasses__(), lambda: issubclass(B, x),
+            lambda: isinstance(pick(), x), lambda: x.__callback__,
         ], 14):
             attempt(action)
 
@@ -307,7 +334,7 @@ def not_to_be_touched(program):
     ids = {id(program), id(vars(program)), id(program.world), id(program.rng),
            id(PARTS)}
     for module in (gc, sys, random, types, collections, functools, itertools,
-                   operator, copy, warnings, sys.modules["builtins"],
+                   operator, copy, warnings, weakref, abc, sys.modules["builtins"],
                    sys.modules["__main__"]):
         ids |= {id(module), id(vars(module)), *map(id, vars(module).values())}
         for f in vars(module).values():

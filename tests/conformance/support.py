@@ -21,6 +21,7 @@ import subprocess
 import sys
 import textwrap
 import unittest
+import weakref
 
 DEBUG = hasattr(sys, "gettotalrefcount")
 
@@ -153,7 +154,8 @@ class RemapTestCase(unittest.TestCase):
         rehashed        likewise, where it is certain
         dropped         how many references to the first new object go because
                         keys were merged; or {index of the pair: how many}
-        references      references changed (default: as many as there were)
+        references      references changed (default: as many as there were,
+                        and the weak ones)
         kept            1 where native code that called Python code has not
                         returned yet: each old object is kept alive until then
         """
@@ -164,6 +166,9 @@ class RemapTestCase(unittest.TestCase):
         collect()
         before = external_refcounts(pairs)
         own = {id(x): own_references(x) for pair in pairs.list for x in pair}
+        weak = sum(weakref.getweakrefcount(old)
+                   for old in {id(old): old for old, new in pairs.list
+                               if old is not new}.values())
         result = gc.remap(pairs.list, strict=strict)
         self.assertIsInstance(result, gc.RemapResult)
         collect()
@@ -184,7 +189,7 @@ class RemapTestCase(unittest.TestCase):
             if count:
                 expected[id(pairs.new_at(index))] -= count
         if references is None and not any(own.values()):
-            references = sum(moved.values())
+            references = sum(moved.values()) + weak
 
         wrong = [
             f"{what} is {is_}, not {should_be}"
