@@ -15,6 +15,8 @@ const MODULES: &[&str] = &[
     "test_generators",
     "test_coroutines",
     "test_weakref",
+    "test_weakset",
+    "test_abc",
     "test_descr",
     "test_types",
     "test_functools",
