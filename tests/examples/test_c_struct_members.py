@@ -36,7 +36,9 @@ class OpenField(unittest.TestCase):
         ref = weakref.ref(pairs[0][0])
         count = sys.getrefcount(box_new[0])
         result = gc.remap(pairs)
-        self.assertEqual(result.references, 100)
+        self.assertIs(ref(), box_new[0])
+        # With the weak one.
+        self.assertEqual(result.references, 101)
         self.assertEqual(result.left_behind, (0,))
         self.assertEqual(sys.getrefcount(box_new[0]), count + 100)
         for node in nodes:
