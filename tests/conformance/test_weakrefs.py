@@ -1099,7 +1099,7 @@ class SubclassesTests(RemapTestCase):
         for base in (self.base, self.second):
             self.assertEqual(base.__subclasses__(), list(classes))
 
-    def both(self, held, *more):
+    def both(self, held):
         """Pairs of two classes; held: are there other weak references?"""
         old, new = self.make("Old", "New")
         if held:
@@ -1452,7 +1452,7 @@ class CodeThatRunsTests(RemapTestCase):
         new = FailingHash("new")
         pairs = Pairs(Thing("old"), new)
         d = weakref.WeakKeyDictionary({pairs.old: 1})
-        new.failing = True if hasattr(new, "__dict__") else None
+        new.failing = True
         new = None
         self.refused(pairs, ZeroDivisionError)
         self.assertEqual(d[pairs.old], 1)
