@@ -61,7 +61,7 @@ fn main() {
         .allowlist_function("_PyDict_DetachInlineValues|_PyObject_DetachInlineValues")
         .allowlist_function("_PySet_IteratedSet|_PySet_InvalidateIterator")
         .allowlist_function(
-            "_PyObject_CheckChangeType|_PyType_(CheckBases|SetBases|NamespaceChanged|VisitStaticNamespaces)",
+            "_PyObject_CheckChangeType|_PyType_(CheckBases|SetBases|NamespaceChanged|VisitStaticTables)",
         )
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")

@@ -394,18 +394,30 @@ impl Restore<'_> {
             return Ok(());
         };
         let pair = &pairs.pairs[entry.pair as usize];
+        let (change, slot) = unconditional(change, slot);
         // SAFETY: the changeproc takes over the journal's reference to the old object, and gives
         // back that to the new one, of which the pair owns another.
         unsafe {
-            check(change.expect("a changeproc is not NULL")(
-                slot,
-                pair.old.as_ptr(),
-            ))?;
-            Py_DecRef(pair.new.as_ptr());
+            let status = change.expect("a changeproc is not NULL")(slot, pair.old.as_ptr());
+            check(status)?;
+            if status == 0 {
+                Py_DecRef(pair.new.as_ptr());
+                entry.restored = true;
+            }
         }
-        entry.restored = true;
         Ok(())
     }
+}
+
+/// How a field stores what was in it before: it need not be asked whether that fits, and might say
+/// no, since the answer may depend on what is in it now.
+fn unconditional(change: changeproc, slot: *mut c_void) -> (changeproc, *mut c_void) {
+    if !same_change(change, PyObject_ChangeField) {
+        return (change, slot);
+    }
+    // SAFETY: with this changeproc the slot is a `PyChangeField`.
+    let field = unsafe { &*slot.cast::<PyChangeField>() };
+    (field.change, field.slot)
 }
 
 /// The address of a reference that is kept in a `PyObject *`, or 0.

@@ -77,6 +77,11 @@ impl Pairs {
         self.index.get(object as usize).map(|index| index as usize)
     }
 
+    /// Will this be replaced, and replace nothing itself?
+    pub fn is_on_its_way_out(&self, object: Object) -> bool {
+        self.find(object).is_some() && self.pairs.iter().all(|pair| pair.new.as_ptr() != object)
+    }
+
     fn exempt(&mut self, object: Object) -> Result<()> {
         if self.exempt.insert(object as usize, 0)?.is_none() {
             push(&mut self.exempt_objects, Owned::of(object))?;

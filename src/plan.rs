@@ -110,7 +110,7 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     // SAFETY: the visitor takes an `AddressMap`.
     check(unsafe { _PyRemap_VisitReprGuards(Some(exclude), excluded) })?;
     // SAFETY: as above.
-    check(unsafe { _PyType_VisitStaticNamespaces(Some(exclude), excluded) })?;
+    check(unsafe { _PyType_VisitStaticTables(Some(exclude), excluded) })?;
     classes.plan(
         pairs,
         &findings.types,
@@ -244,9 +244,9 @@ fn references_to_change(pairs: &Pairs, index: usize) -> isize {
 /// Classes keep their invariants: bases and MROs are not changed as tuples.
 #[derive(Default)]
 struct Classes {
-    /// The tuples that are the bases or the MRO of a class, and hold an old class; the namespaces
-    /// of static types, which are immutable; and the lists of what `repr()` is showing, which are
-    /// about identity.
+    /// The tuples that are the bases or the MRO of a class, and hold an old class; the tables of
+    /// subclasses, whose weak references C code trusts; the namespaces of static types, which are
+    /// immutable; and the lists of what `repr()` is showing, which are about identity.
     excluded: AddressMap,
     /// Namespace to the index of its class.
     namespaces: AddressMap,
@@ -268,6 +268,10 @@ impl Classes {
                     ((*class).tp_bases, (*class).tp_mro, (*class).tp_dict);
                 if !namespace.is_null() {
                     self.namespaces.insert(namespace as usize, index as u32)?;
+                }
+                let subclasses = (*class).tp_subclasses;
+                if !subclasses.is_null() {
+                    self.excluded.insert(subclasses as usize, 0)?;
                 }
                 if mro.is_null() || bases.is_null() {
                     continue;
@@ -447,6 +451,12 @@ impl Check<'_> {
         let new = self.pairs.pairs[pair].new.as_ptr();
         // SAFETY: as above; the pair owns the new type.
         if unsafe { _PyObject_CheckChangeType(instance, new) } < 0 {
+            if self.pairs.is_on_its_way_out(instance) {
+                // It need not fit: it keeps its class, which is counted.
+                // SAFETY: an exception is set.
+                unsafe { PyErr_Clear() };
+                return Ok(());
+            }
             return self.refusals.note(-1);
         }
         self.accepted[pair] += 1;

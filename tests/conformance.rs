@@ -47,9 +47,13 @@ macro_rules! themes {
 
 themes! {
     borrowed
+    c_modules
     classes
+    concurrency
+    contexts
     dicts
     errors
+    foreign
     frames
     functions
     instances
@@ -60,6 +64,7 @@ themes! {
     result
     safety
     sets
+    streams_and_parsers
     swap
     tuples
     weakrefs

@@ -205,14 +205,6 @@ fn an_extension_made_before_loads_and_runs(flavour: &str) -> Result<()> {
     Ok(())
 }
 
-fn the_slot_is_where_tp_traverse_is(flavour: &str) -> Result<()> {
-    let out = run(command(python(flavour)?)
-        .args(["-B", "-W", "ignore"])
-        .arg(root().join("tests/layout/twins.py")))?;
-    assert_eq!(out, "ok\n");
-    Ok(())
-}
-
 macro_rules! on_both_flavours {
     ($($name:ident)*) => {
         mod release { $(#[test] fn $name() -> anyhow::Result<()> { super::$name("release") })* }
@@ -223,5 +215,4 @@ macro_rules! on_both_flavours {
 on_both_flavours! {
     types_keep_their_layout
     an_extension_made_before_loads_and_runs
-    the_slot_is_where_tp_traverse_is
 }

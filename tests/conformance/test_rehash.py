@@ -673,6 +673,57 @@ class TableTests(RemapTestCase):
         Meddles.target = None
         self.assertDictSound(d)
 
+    def test_repaired_tables_changed_before_a_failure(self):
+        # Python code that runs for one table changes those that have been
+        # repaired already, and then fails.  A table that had been repaired
+        # is as before the call, another one as that code has left it.
+        class Late(Key):
+            calls = None
+            def __hash__(self):
+                if Late.calls is not None:
+                    Late.calls += 1
+                    if Late.calls == Late.fails:
+                        Late.calls = None
+                        Late.meddle()
+                        1 / 0
+                return hash(self.value)
+
+        def clear(tables):
+            for table in tables:
+                table.clear()
+
+        def grow(tables):
+            for table in tables:
+                for i in range(50):
+                    if isinstance(table, set):
+                        table.add(i)
+                    else:
+                        table[i] = i
+
+        kinds = [set, dict.fromkeys, collections.OrderedDict.fromkeys]
+        for meddle in clear, grow:
+            for fails in range(1, 19):
+                with self.subTest(meddle=meddle.__name__, fails=fails):
+                    pairs = Pairs.things()
+                    keys = [Late((i, pairs.old)) for i in range(9)]
+                    tables = [kind(keys[:n]) for n in (2, 7) for kind in kinds]
+                    before = [list(table) for table in tables]
+                    Late.meddle = lambda: meddle(tables)
+                    Late.fails = fails
+                    Late.calls = 0
+                    with self.assertRaises(ZeroDivisionError):
+                        gc.remap(pairs.list)
+                    self.assertIsNone(Late.calls)
+                    for table, items in zip(tables, before):
+                        keys_left = {k for k in table if type(k) is Late}
+                        if list(table) != items:
+                            left = [] if meddle is clear else items
+                            self.assertEqual(keys_left, {*left})
+                        self.assertSetSound(table)
+                        for key in list(table):
+                            self.assertIn(key, table)
+                    self.assertIs(keys[0].value[1], pairs.old)
+
 
 if __name__ == "__main__":
     main()

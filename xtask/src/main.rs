@@ -2,6 +2,7 @@
 //!
 //! This file only dispatches; each verb has a file of its own.
 
+mod audit;
 mod bench;
 mod build_python;
 mod deps;
@@ -17,8 +18,10 @@ mod patches;
 mod prefixes;
 mod proc;
 mod project;
+mod slots;
 mod source_tree;
 mod step;
+mod suite;
 mod test;
 mod ui;
 mod validate;
@@ -50,6 +53,10 @@ enum Verb {
     Vendor(vendor::Args),
     /// Work on the patch series in cpython-patches/
     Patches(patches::Args),
+    /// Work on the generated tp_traverse_change functions in build/src
+    Slots(slots::Args),
+    /// Prove that tp_traverse_change is complete, over a heap with every type in it
+    Audit(audit::Args),
     /// Bring the interpreters up to date and run all tests of the workspace
     Test(test::Args),
     /// Measure the built interpreter with benches/bench.py
@@ -64,6 +71,8 @@ fn main() -> ExitCode {
                 Verb::BuildPython(args) => build_python::run(&project, &args),
                 Verb::Vendor(args) => vendor::run(&project, &args),
                 Verb::Patches(args) => patches::run(&project, &args),
+                Verb::Slots(args) => slots::run(&project, &args),
+                Verb::Audit(args) => audit::run(&project, &args),
                 Verb::Test(args) => test::run(&project, &args),
                 Verb::Bench(args) => bench::run(&project, &args),
             }

@@ -1,0 +1,718 @@
+"""gc.remap() and what the types of the C modules derive from references:
+indices, C functions, tables keyed by address."""
+
+import _json
+import _pickle
+import csv
+import decimal
+import gc
+import io
+import itertools
+import json
+import operator
+import pickle
+import queue
+import struct
+import typing
+import warnings
+
+from support import (Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
+                     main, run_script)
+
+
+def fresh_bytes(data):
+    return bytes(bytearray(data))
+
+
+class ItertoolsTests(RemapTestCase):
+
+    def test_iterator_and_function(self):
+        make = {
+            itertools.dropwhile: "func", itertools.takewhile: "func",
+            itertools.filterfalse: "func", itertools.starmap: "func",
+        }
+        for kind in make:
+            with self.subTest(kind.__name__):
+                pairs = Pairs(lambda *args: False, lambda *args: True)
+                it = kind(pairs.old, [(1,), (2,)])
+                self.remap(pairs)
+                list(it)
+                it = None
+
+    def test_iterator_must_be_one(self):
+        for make in (
+            lambda it: itertools.batched(it, 2), itertools.pairwise,
+            itertools.groupby, lambda it: itertools.tee(it)[0],
+            itertools.cycle, lambda it: itertools.dropwhile(Thing, it),
+            lambda it: itertools.islice(it, 4), itertools.chain,
+            itertools.chain.from_iterable, itertools.accumulate,
+            lambda it: itertools.compress(it, [1, 1]),
+            lambda it: itertools.compress([1, 1], it),
+        ):
+            with self.subTest(make=make):
+                pairs = Pairs(iter([(1, 2)]), Thing())
+                if make is itertools.chain:
+                    it = make([], [1])
+                    pairs = Pairs(gc.get_referents(it)[-1], 5)
+                else:
+                    it = make(pairs.old)
+                self.refused(pairs, TypeError, "must be an iterator")
+                pairs = Pairs(pairs.old, iter([]))
+                self.remap(pairs)
+                self.assertIn(pairs.new, list(self.reachable(it)))
+                it = None
+
+    @staticmethod
+    def reachable(obj):
+        for held in gc.get_referents(obj):
+            yield held
+            if type(held).__module__ == "itertools":
+                yield from gc.get_referents(held)
+
+    def test_pool_of_combinations(self):
+        for kind in (itertools.combinations, itertools.permutations,
+                     itertools.combinations_with_replacement):
+            with self.subTest(kind.__name__):
+                pairs = Pairs((Thing(), 2, 3), (Thing(), 5, 6))
+                it = kind(pairs.old, 2)
+                next(it)
+                self.remap(pairs)
+                self.assertEqual(next(it)[1], 6 if kind is not
+                                 itertools.combinations_with_replacement
+                                 else 5)
+                for other in (
+                        (Thing(),), (Thing(), 2, 3, 4), [1, 2, 3], Thing()):
+                    self.refused(Pairs(pairs.new, other), TypeError,
+                                 "pool of .* must be a tuple of the same size")
+                it = other = None
+
+    def test_result_that_is_used_again(self):
+        """Of another size, it stays."""
+        it = itertools.pairwise([1, 2, 3])
+        result, = [x for x in gc.get_referents(it) if type(x) is tuple]
+        pairs = Pairs(result, (7, 8, 9))
+        result = None
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(list(it), [(1, 2), (2, 3)])
+
+    def test_pools_of_product(self):
+        for other in ((), (Thing(),), [4, 5], Thing(), 5):
+            with self.subTest(other=other):
+                pairs = Pairs((1, 2, Thing()), other)
+                it = itertools.product(pairs.old, pairs.old)
+                for _ in range(6):
+                    next(it)
+                self.remap(pairs)
+                if isinstance(other, tuple):
+                    left = len(list(it))
+                    self.assertLessEqual(left, 3)
+                else:
+                    with self.assertRaisesRegex(TypeError, "must be a tuple"):
+                        next(it)
+                    self.assertEqual(list(it), [])
+                it = None
+
+    def test_product_state(self):
+        pairs = Pairs((1, 2, Thing()), [])
+        it = itertools.product(pairs.old)
+        self.remap(pairs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with self.assertRaises(TypeError):
+                it.__setstate__((1,))
+
+    def test_items_of_zip_longest(self):
+        pairs = Pairs(iter([1]), Thing())
+        it = itertools.zip_longest([1, 2], pairs.old)
+        self.remap(pairs)
+        with self.assertRaisesRegex(TypeError, "not an iterator"):
+            next(it)
+
+    def test_iterators_of_zip_longest_stay(self):
+        """It takes them out of its tuple when they are exhausted."""
+        it = itertools.zip_longest([1], [1, 2], [1, 2, 3])
+        iterators, = [x for x in gc.get_referents(it) if type(x) is tuple
+                      and x[0] is not None]
+        pairs = Pairs(iterators, (iter([7]), iter([8]), iter([9])))
+        iterators = None
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(len(list(it)), 3)
+        self.assertEqual(len(list(zip(*pairs.new))), 1)
+
+    def test_saved_of_cycle(self):
+        it = itertools.cycle([1, 2, 3])
+        for _ in range(5):
+            next(it)
+        saved, = [x for x in gc.get_referents(it) if type(x) is list]
+        pairs = Pairs(saved, [Thing()])
+        saved = None
+        self.remap(pairs)
+        self.assertIs(next(it), pairs.new[0])
+        self.assertIs(next(it), pairs.new[0])
+        pairs.new.clear()
+        self.assertEqual(list(it), [])
+
+    def test_step_of_count(self):
+        class Int(int):
+            pass
+        pairs = Pairs(Int(1), 5)
+        it = itertools.count(0, pairs.old)
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(list(itertools.islice(it, 3)), [0, 1, 2])
+        pairs = Pairs(fresh_int(), 5)
+        it = itertools.count(0, pairs.old)
+        self.remap(pairs)
+        self.assertEqual(list(itertools.islice(it, 3)), [0, 5, 10])
+
+    def test_groupby(self):
+        pairs = Pairs(itertools.groupby([1, 1, 2]), itertools.groupby([5, 5]))
+        next(pairs.new)
+        group = next(pairs.old)[1]
+        self.refused(Pairs(pairs.old, Thing()), TypeError,
+                     "parent of .* must be a groupby object")
+        self.remap(pairs)
+        self.assertEqual(list(group), [])
+
+    def test_tee(self):
+        a, b = itertools.tee(iter(range(5)))
+        next(a)
+        data, = gc.get_referents(b)[-1:]
+        other, = itertools.tee(iter("abc"), 1)
+        shorter, = gc.get_referents(other)[-1:]
+        self.refused(Pairs(data, shorter), TypeError, "read as far")
+        self.refused(Pairs(data, Thing()), TypeError, "read as far")
+        next(other)
+        pairs = Pairs(data, shorter)
+        data = shorter = None
+        self.remap(pairs)
+        self.assertEqual(list(a), ["b", "c"])
+        self.assertEqual(list(b), ["a", "b", "c"])
+
+    def test_tee_at_work(self):
+        run_script(self, """
+            import gc, itertools
+
+            class It:
+                def __iter__(self):
+                    return self
+                def __next__(self):
+                    try:
+                        gc.remap([(data, other)])
+                    except TypeError:
+                        refused.append(1)
+                    return 5
+
+            refused = []
+            a, = itertools.tee(It(), 1)
+            b, = itertools.tee(iter("abc"), 1)
+            def data_of(it):
+                return gc.get_referents(it)[-1]
+            class Holder: pass
+            data = data_of(a); other = data_of(b)
+            for _ in range(100):
+                next(a, None)
+            assert refused
+            list(b)
+            gc.collect()
+        """)
+
+
+class OperatorTests(RemapTestCase):
+
+    def test_index_of_itemgetter(self):
+        """It is an index into tuples only while the item is an int."""
+        items = tuple(range(5000))
+        pairs = Pairs(int("1000"), int("2000"))
+        get = operator.itemgetter(pairs.old)
+        self.assertEqual(get(items), 1000)
+        self.remap(pairs)
+        self.assertEqual(get(items), 2000)
+        pairs = Pairs(pairs.new, slice(3, 5))
+        self.remap(pairs)
+        self.assertEqual(get(items), (3, 4))
+        pairs = Pairs(pairs.new, fresh_int())
+        self.remap(pairs)
+        with self.assertRaises(IndexError):
+            get(items)
+
+    def test_index_of_itemgetter_after_an_error(self):
+        class Bad:
+            def __hash__(self):
+                raise ZeroDivisionError
+        items = tuple(range(5000))
+        pairs = Pairs(int("1000"), int("2000"), Thing(), Bad())
+        get = operator.itemgetter(pairs.old)
+        d = {pairs.old_at(1): 1}
+        self.refused(pairs, ZeroDivisionError)
+        self.assertEqual(get(items), 1000)
+        d = None
+
+    def test_items(self):
+        pairs = Pairs.things()
+        get = operator.itemgetter(pairs.old, 1)
+        self.remap(pairs)
+        self.assertEqual(get({pairs.new: 5, 1: 6}), (5, 6))
+        items, = [x for x in gc.get_referents(get) if type(x) is tuple]
+        for other in ((1,), [1, 2], Thing()):
+            self.refused(Pairs(items, other), TypeError,
+                         "item of .* must be a tuple of the same size")
+        items = other = None
+
+    def test_attributes(self):
+        get = operator.attrgetter("real.imag", "imag")
+        names, = [x for x in gc.get_referents(get) if type(x) is tuple]
+        chain = names[0]
+        self.refused(Pairs(names, ("real",)), TypeError, "of the same size")
+        self.remap(Pairs(chain, 5), references=None)
+        names = chain = None
+        with self.assertRaises(TypeError):
+            get(1)
+
+    def test_arguments_of_methodcaller(self):
+        """They are not kept from one call to the next."""
+        class Method:
+            def method(self, *args, **kwargs):
+                return args, kwargs
+        pairs = Pairs.things(2)
+        call = operator.methodcaller("method", pairs.old)
+        named = operator.methodcaller("method", 1, key=pairs.old_at(1))
+        for _ in range(2):
+            self.assertEqual(call(Method()), ((pairs.old,), {}))
+            self.assertEqual(named(Method()),
+                             ((1,), {"key": pairs.old_at(1)}))
+        self.remap(pairs)
+        for _ in range(2):
+            self.assertEqual(call(Method()), ((pairs.new,), {}))
+            self.assertEqual(named(Method()),
+                             ((1,), {"key": pairs.new_at(1)}))
+
+    def test_many_arguments_of_methodcaller(self):
+        class Method:
+            def method(self, *args):
+                return args
+        for count in range(12):
+            call = operator.methodcaller("method", *range(count))
+            self.assertEqual(call(Method()), tuple(range(count)))
+
+    def test_name_and_keywords_of_methodcaller(self):
+        class Str(str):
+            pass
+        pairs = Pairs(Str("upper"), Str("lower"), Str("key"), 5)
+        call = operator.methodcaller(pairs.old)
+        self.refused(Pairs(pairs.old, Thing()), TypeError, "name of .* must be str")
+        named = operator.methodcaller("method", **{pairs.old_at(1): 1})
+        self.remap(pairs)
+        self.assertEqual(call("Abc"), "abc")
+        with self.assertRaises(TypeError):
+            repr(named)
+        class Method:
+            def method(self, *args, **kwargs):
+                return args, kwargs
+        with self.assertRaisesRegex(TypeError, "keywords must be strings"):
+            named(Method())
+
+    def test_freed_argument(self):
+        run_script(self, """
+            import gc, operator
+            class Method:
+                def method(self, arg, key):
+                    return arg, key
+            class Thing: pass
+            old, new = Thing(), Thing()
+            calls = [operator.methodcaller("method", old, old),
+                     operator.methodcaller("method", old, key=old)]
+            for call in calls:
+                call(Method())
+            gc.remap([(old, new)])
+            junk = [Thing() for _ in range(100)]
+            for call in calls:
+                assert call(Method()) == (new, new)
+        """)
+
+
+class StructTests(RemapTestCase):
+
+    def test_format_stays_with_its_codes(self):
+        pairs = Pairs(fresh_bytes(b"<ii"), fresh_bytes(b"<iii"))
+        s = struct.Struct(pairs.old)
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual((s.format, s.size), ("<ii", 8))
+        pairs = Pairs(pairs.old, fresh_bytes(b"<ii"))
+        self.remap(pairs)
+
+    def test_iterator(self):
+        pairs = Pairs(struct.Struct("<i"), struct.Struct("<f"))
+        it = pairs.old.iter_unpack(bytearray(12))
+        next(it)
+        self.refused(Pairs(pairs.old, struct.Struct("<ii")), TypeError,
+                     "so of .* must be a Struct of the same size")
+        self.refused(Pairs(pairs.old, Thing()), TypeError, "of the same size")
+        self.remap(pairs)
+        self.assertEqual(list(it), [(0.0,), (0.0,)])
+
+    def test_buffer_stays(self):
+        pairs = Pairs(bytearray(12), bytearray(1))
+        it = struct.iter_unpack("<i", pairs.old)
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(len(list(it)), 3)
+
+    def test_cache(self):
+        struct._clearcache()
+        struct.pack("<3i5b", 1, 2, 3, 4, 5, 6, 7, 8)
+        cached, = [x for x in gc.get_objects() if type(x) is struct.Struct
+                   and x.format == "<3i5b"]
+        self.remap(Pairs(cached, Thing()), references=None)
+        cached = None
+        self.assertEqual(struct.calcsize("<3i5b"), 17)
+        self.assertEqual(len(struct.pack("<3i5b", 1, 2, 3, 4, 5, 6, 7, 8)), 17)
+        struct._clearcache()
+
+
+class JSONTests(RemapTestCase):
+
+    def encoder(self, markers, encode):
+        return _json.make_encoder(markers, str, encode, None, ": ", ", ",
+                                  False, False, True)
+
+    def test_c_function_of_the_encoder(self):
+        """It follows the encoder, there and back."""
+        pairs = Pairs(Thing(), lambda text: "'new'")
+        pairs.list[0] = (_json.encode_basestring, pairs.new)
+        names = dict(vars(_json))
+        encode = self.encoder({}, pairs.old)
+        self.assertEqual(encode(["\xe4"], 0), ('["\xe4"]',))
+        others = [d for d in gc.get_referrers(pairs.old)
+                  if isinstance(d, dict)]
+        gc.remap(pairs.list)
+        try:
+            self.assertEqual(encode(["a"], 0), ("['new']",))
+        finally:
+            gc.remap([(pairs.new, pairs.old)])
+        self.assertEqual(encode(["\xe4"], 0), ('["\xe4"]',))
+        self.assertIs(vars(_json)["encode_basestring"],
+                      names["encode_basestring"])
+        others = names = None
+
+    def test_fields(self):
+        markers, encode = {}, self.encoder
+        pairs = Pairs(markers, [], fresh_str("::"), Thing())
+        made = _json.make_encoder(pairs.old, str, str, None, pairs.old_at(1),
+                                  ",", False, False, True)
+        markers = None
+        self.refused(Pairs(pairs.old, []), TypeError, "markers of .* must be dict")
+        self.refused(Pairs(pairs.old_at(1), 5), TypeError,
+                     "key_separator of .* must be str")
+        self.remap(Pairs(pairs.old_at(1), fresh_str("=>")), references=None)
+        self.assertEqual(made({"a": 1}, 0), ("{a=>1}",))
+
+    def test_while_encoding(self):
+        class Odd:
+            pass
+        pairs = Pairs(Odd(), Odd())
+        def default(obj):
+            gc.remap(pairs.list)
+            return "x"
+        text = json.dumps([pairs.old, [pairs.old]], default=default)
+        self.assertEqual(text, '["x", ["x"]]')
+
+
+class CSVTests(RemapTestCase):
+
+    def test_dialect(self):
+        pairs = Pairs(csv.reader([], delimiter=";").dialect,
+                      csv.reader([], delimiter=",").dialect)
+        reader = csv.reader(iter(["a;b,c"] * 2), pairs.old)
+        out = io.StringIO()
+        writer = csv.writer(out, pairs.old)
+        self.assertEqual(next(reader), ["a", "b,c"])
+        for other in (Thing(), "excel", csv.excel):
+            self.refused(Pairs(pairs.old, other), TypeError,
+                         "dialect of .* must be a Dialect")
+        self.remap(pairs)
+        self.assertEqual(next(reader), ["a;b", "c"])
+        writer.writerow([1, 2])
+        self.assertEqual(out.getvalue(), "1,2\r\n")
+        other = None
+
+    def test_line_terminator(self):
+        pairs = Pairs(fresh_str("\r\n\r\n"), fresh_str("\n!"))
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator=pairs.old)
+        self.refused(Pairs(pairs.old, 5), TypeError, "must be str")
+        self.remap(pairs)
+        writer.writerow("ab")
+        self.assertEqual(out.getvalue(), "a,b\n!")
+
+
+class Pickled:
+    """Equal if the name is."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def __eq__(self, other):
+        return self.name == other.name
+
+    __hash__ = None
+
+
+class PicklerMemoTests(RemapTestCase):
+    """The memo is a table keyed by address."""
+
+    def memo(self, pickler):
+        return {id(x): n for n, x in pickler.memo.copy().values()}
+
+    def test_found_under_the_new_address(self):
+        for count in (1, 5, 100):
+            with self.subTest(count=count):
+                pairs = Pairs()
+                pairs.list = [(Pickled(f"old{i}"), Pickled(f"new{i}"))
+                              for i in range(count)]
+                out = io.BytesIO()
+                pickler = _pickle.Pickler(out)
+                pickler.dump([pairs.old_at(i) for i in range(count)])
+                numbers = self.memo(pickler)
+                old_numbers = [numbers[id(old)] for old, new in pairs.list]
+                gc.remap(pairs.list)
+                numbers = self.memo(pickler)
+                self.assertEqual([numbers[id(new)] for old, new in pairs.list],
+                                 old_numbers)
+                size = out.tell()
+                pickler.dump([new for old, new in pairs.list])
+                self.assertLess(out.tell() - size, 25 + 3 * count)
+                unpickler = _pickle.Unpickler(io.BytesIO(out.getvalue()))
+                first, second = unpickler.load(), unpickler.load()
+                self.assertTrue(all(map(operator.is_, first, second)))
+                self.assertEqual(len(first), count)
+                first = second = old = new = None
+                pickler = unpickler = numbers = None
+
+    def test_swap(self):
+        pairs = Pairs.swap(Pickled("a"), Pickled("b"))
+        pickler = _pickle.Pickler(io.BytesIO())
+        pickler.dump([pairs.old, pairs.new])
+        before = self.memo(pickler)
+        gc.remap(pairs.list)
+        after = self.memo(pickler)
+        self.assertEqual(before[id(pairs.old)], after[id(pairs.new)])
+        self.assertEqual(before[id(pairs.new)], after[id(pairs.old)])
+
+    def test_both_in_the_memo(self):
+        """The numbers of later objects do not change."""
+        pairs = Pairs(Pickled("a"), Pickled("b"))
+        out = io.BytesIO()
+        pickler = _pickle.Pickler(out)
+        pickler.dump([pairs.old, pairs.new])
+        size = len(pickler.memo.copy())
+        late = max(n for n, x in pickler.memo.copy().values()
+                   if x is pairs.new)
+        result = gc.remap(pairs.list)
+        self.assertEqual(result.collisions, 1)
+        self.assertEqual(len(pickler.memo.copy()), size)
+        self.assertEqual(self.memo(pickler)[id(pairs.new)], late)
+        other = Pickled("c")
+        pickler.dump([pairs.new, other, other])
+        unpickler = _pickle.Unpickler(io.BytesIO(out.getvalue()))
+        first, second = unpickler.load(), unpickler.load()
+        self.assertIs(second[0], first[1])
+        self.assertIs(second[1], second[2])
+        self.assertEqual(second[1].name, "c")
+        other = first = second = None
+
+    def test_after_an_error(self):
+        class Bad:
+            def __hash__(self):
+                raise ZeroDivisionError
+        pairs = Pairs(Pickled("a"), Pickled("b"), Thing(), Bad(),
+                      Pickled("c"), Pickled("d"))
+        d = {pairs.old_at(1): 1}
+        pickler = _pickle.Pickler(io.BytesIO())
+        pickler.dump([pairs.old, pairs.new, pairs.old_at(2)])
+        before = self.memo(pickler)
+        self.refused(pairs, ZeroDivisionError)
+        self.assertEqual(self.memo(pickler), before)
+        d = None
+
+    def test_while_pickling(self):
+        run_script(self, """
+            import gc, io, pickle
+            class Thing:
+                def __init__(self, name):
+                    self.name = name
+            class Remaps:
+                def __reduce__(self):
+                    gc.remap([(things[i], Thing(i)) for i in range(0, 50, 2)])
+                    gc.remap([(things[1], things[3])])
+                    return str, ()
+            things = [Thing(i) for i in range(50)]
+            everything = [things, Remaps(), list(things), Remaps(), things,
+                          {"a": things}, Remaps()]
+            text = pickle.dumps(everything)
+            loaded = pickle.loads(text)
+            assert len(loaded[0]) == len(loaded[2]) == 50
+            things = everything = None
+            gc.collect()
+        """)
+
+    def test_used_before_it_is_repaired(self):
+        run_script(self, """
+            import _pickle, gc, io
+
+            class Thing:
+                pass
+
+            class Uses:
+                def __hash__(self):
+                    for i in range(10):
+                        pickler.dump([new for old, new in pairs])
+                        pickler.dump([Thing() for _ in range(20 * i)])
+                        pickler.dump([old for old, new in pairs])
+                    if fails:
+                        1 / 0
+                    return 5
+
+            for fails in range(2):
+                pairs = [(Thing(), Thing()) for _ in range(20)]
+                pickler = _pickle.Pickler(io.BytesIO())
+                pickler.dump([old for old, new in pairs])
+                uses = [(Thing(), Uses()) for _ in range(2)]
+                keyed = [{old: 1} for old, new in uses]
+                for _ in range(3):
+                    try:
+                        gc.remap(uses + pairs)
+                    except ZeroDivisionError:
+                        assert fails
+                    pickler.dump([Thing() for _ in range(500)])
+                gc.remap([(new, old) for old, new in pairs])
+                pickler.memo.copy()
+                pickler.dump([Thing() for _ in range(1500)])
+                pickler.dump(pairs)
+                uses = keyed = pairs = pickler = None
+                gc.collect()
+        """)
+
+    def test_proxy(self):
+        pickler, other = (_pickle.Pickler(io.BytesIO()) for _ in range(2))
+        other.dump([[]])
+        pairs = Pairs(pickler, other)
+        pickler = other = None
+        proxy = pairs.old.memo
+        self.refused(Pairs(pairs.old, Thing()), TypeError,
+                     "pickler of .* must be a Pickler")
+        self.remap(pairs)
+        self.assertEqual(len(proxy.copy()), 2)
+
+    def test_unpickler(self):
+        class File(io.BytesIO):
+            pass
+        file = File(pickle.dumps([Pickled("a")], 3) + pickle.dumps("x", 0))
+        unpickler = _pickle.Unpickler(file)
+        unpickler.load()
+        old, = [x for x in unpickler.memo.copy().values()
+                if isinstance(x, Pickled)]
+        pairs = Pairs(old, 5)
+        old = None
+        self.remap(pairs)
+        self.assertIn(5, unpickler.memo.copy().values())
+        stack, = [x for x in gc.get_referents(unpickler)
+                  if type(x).__name__ == "Pdata"]
+        pairs = Pairs(stack, Thing())
+        stack = None
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(unpickler.load(), "x")
+
+
+class QueueTests(RemapTestCase):
+
+    def test_around_the_end(self):
+        q = queue.SimpleQueue()
+        for i in range(6):
+            q.put(i)
+        for i in range(6):
+            q.get()
+        pairs = Pairs.things(7)
+        for old, new in pairs.list:
+            q.put(old)
+        old = new = None
+        self.remap(pairs)
+        for i in range(7):
+            self.assertIs(q.get(), pairs.new_at(i))
+
+
+class DecimalTests(RemapTestCase):
+
+    def test_current_context(self):
+        pairs = Pairs(decimal.Context(prec=5), decimal.Context(prec=7))
+        with decimal.localcontext():
+            decimal.setcontext(pairs.old)
+            if self.reached(pairs):
+                self.assertIs(decimal.getcontext(), pairs.new)
+                self.assertEqual(str(decimal.Decimal(1) / 3), "0.3333333")
+            decimal.setcontext(decimal.Context())
+
+    def test_current_context_must_be_one(self):
+        run_script(self, """
+            import contextvars, decimal, gc
+            decimal.setcontext(decimal.Context())
+            gc.remap([(decimal.getcontext(), [1, 2])])
+            for var, value in contextvars.copy_context().items():
+                if isinstance(value, decimal.Context):
+                    var.set([1, 2])     # could not be reached
+            tried = 0
+            for f in (lambda: decimal.Decimal(1) / 3,
+                      lambda: decimal.Decimal("1.5"),
+                      decimal.getcontext, decimal.localcontext):
+                try:
+                    f()
+                except TypeError as e:
+                    assert "must be a Context" in str(e), e
+                    tried += 1
+            assert tried >= 3, tried
+            decimal.setcontext(decimal.Context())
+            assert decimal.Decimal(1) / 2
+        """)
+
+    def test_signals_stay_with_their_context(self):
+        context = decimal.Context()
+        pairs = Pairs(context.flags, {})
+        self.remap(pairs, left_behind=(1,))
+        self.assertIs(context.flags, pairs.old)
+
+    def test_manager(self):
+        manager = decimal.localcontext()
+        local = manager.__enter__()
+        manager.__exit__(None, None, None)
+        pairs = Pairs(local, Thing())
+        local = None
+        self.refused(pairs, TypeError, "local of .* must be a Context")
+
+    def test_templates(self):
+        pairs = Pairs(decimal.BasicContext, Thing())
+        self.refused(pairs, TypeError, "basic_context_template of .* must be")
+
+
+class TypingTests(RemapTestCase):
+
+    def test_type_variable(self):
+        pairs = Pairs.things(4)
+        var = typing.TypeVar("T", bound=pairs.old, default=pairs.old_at(1))
+        alias = typing.TypeAliasType("A", pairs.old_at(2))
+        spec = typing.ParamSpec("P", bound=pairs.old_at(3))
+        self.remap(pairs)
+        self.assertIs(var.__bound__, pairs.new)
+        self.assertIs(var.__default__, pairs.new_at(1))
+        self.assertIs(alias.__value__, pairs.new_at(2))
+        self.assertIs(spec.__bound__, pairs.new_at(3))
+
+    def test_parameters_of_an_alias(self):
+        var = typing.TypeVar("T")
+        pairs = Pairs((var,), (typing.TypeVar("S"),))
+        alias = typing.TypeAliasType("A", list, type_params=pairs.old)
+        self.refused(Pairs(pairs.old, [var]), TypeError,
+                     "type_params of .* must be tuple")
+        self.remap(pairs)
+        self.assertIs(alias.__parameters__, pairs.new)
+
+
+if __name__ == "__main__":
+    main()

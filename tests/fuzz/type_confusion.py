@@ -1,0 +1,296 @@
+"""No remap of any one object to anything else crashes the interpreter.
+
+In a heap with an instance of every type written in C, one object at a time is
+remapped to something that does not fit: an int, a list, a function, a class,
+another object of its type, an instance of a subclass.  Each remap happens in a
+child process of its own, which then exercises the heap (calls, iterates,
+prints, pickles, compares, collects) and exits.  It may print what it likes and
+exit with any status: it must not be killed by a signal, and not hang.
+
+    python tests/fuzz/type_confusion.py                       # 2,000 remaps
+    python tests/fuzz/type_confusion.py --remaps 100000 --jobs 2
+    python tests/fuzz/type_confusion.py --seed 1 --only 17    # one of them again
+
+The seed and the numbers of the remaps that fail are printed.
+"""
+
+import argparse
+import collections
+import faulthandler
+import gc
+import itertools
+import os
+import pathlib
+import pickle
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import types
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "audit"))
+import heap
+import makers
+
+HANG = 60       # seconds
+
+KINDS = ("int", "list", "function", "class", "same type", "subclass",
+         "str", "dict", "instance")
+
+
+class Victim:
+    """An ordinary class of the program."""
+
+    def method(self):
+        return self
+
+    @property
+    def attribute(self):
+        return 1
+
+
+def function_of_the_program(x=(1, 2), *, y=None):
+    def inner():
+        return x, y
+    return inner
+
+
+def generator_of_the_program(x):
+    yield x
+    yield from [x, x]
+
+
+class World:
+    """The rich heap.  What is remapped in it is reached through it alone."""
+
+    def __init__(self):
+        self.made, errors = heap.populate()
+        if errors:
+            sys.exit("\n".join(errors))
+        self.more = self.of_the_program()
+
+    def of_the_program(self):
+        generator = generator_of_the_program([1])
+        next(generator)
+        try:
+            raise ValueError(generator)
+        except ValueError as e:
+            error = e
+        classes = [type(f"C{i}", (Victim,), {"x": i, "__slots__": ("a",)})
+                   for i in range(2)]
+        return [Victim(), Victim().method, classes, [c() for c in classes],
+                function_of_the_program, function_of_the_program([3])(),
+                generator, error, error.__traceback__,
+                {Victim(): Victim()}, {Victim()}, frozenset([Victim()]),
+                types.SimpleNamespace(a=Victim()), property(function_of_the_program),
+                super(classes[0], classes[0]()),
+                __builtins__, sys.modules, sys.path, World]
+
+    def targets(self):
+        """Every object of the heap, in an order that a second process with
+        the same seed makes again."""
+        found, seen = [], set()
+        todo = collections.deque([m.instance for m in self.made])
+        todo.extend(self.more)
+        while todo:
+            x = todo.popleft()
+            if id(x) in seen or x is self or x is found or x is todo:
+                continue
+            seen.add(id(x))
+            found.append(x)
+            if len(found) >= 60_000:
+                break
+            todo.extend(gc.get_referents(x))
+        return found
+
+
+def replacement(old, kind, others):
+    match kind:
+        case "int":
+            return 12345678901234567890
+        case "list":
+            return [1, 2, 3]
+        case "function":
+            return lambda *args, **kwargs: None
+        case "class":
+            return type("Replacement", (), {})
+        case "str":
+            return "a string of some length"
+        case "dict":
+            return {"a": 1, 2: "b"}
+        case "instance":
+            return Victim()
+        case "same type":
+            same = [x for x in others if type(x) is type(old) and x is not old]
+            return random.choice(same) if same else None
+        case "subclass":
+            cls = type(old)
+            if cls is type:
+                return type("Sub", (old,), {})
+            return type("Sub", (cls,), {})(old)
+
+
+def quietly(call):
+    try:
+        return call()
+    except (Exception, RecursionError):
+        return None
+
+
+def exercise(world):
+    """Uses everything in ways that C code takes for granted."""
+    for x in [*(m.instance for m in world.made), *world.more]:
+        quietly(lambda: repr(x))
+        quietly(lambda: str(x))
+        quietly(lambda: hash(x))
+        quietly(lambda: x == x)
+        quietly(lambda: x < x)
+        quietly(lambda: len(x))
+        quietly(lambda: bool(x))
+        quietly(lambda: list(itertools.islice(iter(x), 5)))
+        quietly(lambda: pickle.dumps(x))
+        quietly(lambda: x.__reduce_ex__(4))
+        quietly(lambda: x.__class__.__mro__)
+        if not isinstance(x, (type, types.BuiltinFunctionType)):
+            quietly(lambda: x())
+            quietly(lambda: x(1))
+        for name in quietly(lambda: dir(x)) or ():
+            if not name.startswith("__") or name in ("__dict__", "__doc__"):
+                quietly(lambda: getattr(x, name))
+    gc.collect()
+    quietly(lambda: world.of_the_program())
+    gc.collect()
+
+
+
+
+def child(world, targets, number, seed):
+    """One remap; runs in a process of its own."""
+    chooser = random.Random(f"{seed}/{number}")
+    random.seed(number)
+    old = chooser.choice(targets)
+    kind = chooser.choice(KINDS)
+    if isinstance(old, World):
+        return
+    new = quietly(lambda: replacement(old, kind, targets))
+    if new is None:
+        return
+    print(f"#{number}: {heap.name_of(type(old))} at "
+          f"{id(old):#x} -> {kind}", flush=True)
+    targets.clear()
+    pairs = [(old, new)]
+    del old, new
+    try:
+        print(gc.remap(pairs))
+    except (TypeError, ValueError, RuntimeError, MemoryError) as e:
+        print(f"{type(e).__name__}: {e}")
+    del pairs
+    exercise(world)
+    print("exercised", flush=True)
+
+
+def watch(pid):
+    """Waits; returns the signal that killed it, 0 for none, None if it
+    hangs."""
+    deadline = time.monotonic() + HANG
+    while True:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        if time.monotonic() > deadline:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            return None
+        time.sleep(0.002)
+
+
+def run_one(world, targets, number, seed, log):
+    """Forks; returns what watch() returns."""
+    pid = os.fork()
+    if pid:
+        return watch(pid)
+    # In the child: everything goes to the log, and it ends as programs end.
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.close(0)
+    os.chdir(os.path.dirname(log))
+    faulthandler.enable()
+    for name in ("SIGTERM", "SIGALRM", "SIGUSR1", "SIGINT"):
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
+    child(world, targets, number, seed)
+    sys.exit(0)
+
+
+def worker(options, first, directory):
+    """Every jobs-th remap from the first on; returns the numbers that
+    failed."""
+    heap.import_extensions()
+    world = World()
+    targets = world.targets()
+    log = os.path.join(directory, f"log-{first}")
+    failed = []
+    for number in range(first, options.remaps, options.jobs):
+        if options.only is not None and number != options.only:
+            continue
+        if (number - first) % (options.jobs * 500) == 0 and number > first:
+            print(f"{number} of {options.remaps}", flush=True)
+        killed = run_one(world, targets, number, options.seed, log)
+        if killed == 0:
+            if options.only is not None:
+                print(pathlib.Path(log).read_text(errors="replace"))
+            continue
+        failed.append(number)
+        how = "hangs" if killed is None else signal.Signals(killed).name
+        text = pathlib.Path(log).read_text(errors="replace")
+        print(f"remap {number}: {how}\n{text[:6000]}", flush=True)
+    return failed
+
+
+def main():
+    summary, _, rest = __doc__.partition("\n\n")
+    parser = argparse.ArgumentParser(
+        description=summary, epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--remaps", type=int, default=2000, metavar="N")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N",
+                        help="how many processes fork children")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--only", type=int, metavar="NUMBER",
+                        help="repeat this remap of the seed alone")
+    options = parser.parse_args()
+    if options.seed is None:
+        options.seed = random.SystemRandom().randrange(10**6)
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # So that a seed names the same objects again.
+        os.environ["PYTHONHASHSEED"] = "0"
+        os.execv(sys.executable, [sys.executable, "-B", *sys.argv,
+                                  *(["--seed", str(options.seed)]
+                                    if "--seed" not in sys.argv else [])])
+    if options.only is not None:
+        options.jobs, options.remaps = 1, options.only + 1
+    print(f"seed {options.seed}", flush=True)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    failed = 0
+    # Children unwind this stack when they exit: nothing may be cleaned up by it.
+    directory = tempfile.mkdtemp()
+    pids = []
+    for first in range(options.jobs):
+        pid = os.fork()
+        if pid == 0:
+            os._exit(min(len(worker(options, first, directory)), 100))
+        pids.append(pid)
+    for pid in pids:
+        failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    shutil.rmtree(directory)
+    print(f"type confusion: {options.remaps} remaps, seed {options.seed}: "
+          f"{failed} crash or hang")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
