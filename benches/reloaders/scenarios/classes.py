@@ -1,0 +1,219 @@
+"""Classes, their instances, and what is derived from them."""
+
+from . import Group
+
+add = Group("classes")
+
+A = "class A:\n    def f(self):\n        return 1\n"
+EDIT = ("return 1", "return 2")
+
+add("a method", A, "import m; a = m.A()", EDIT, "assert a.f() == 2")
+add("isinstance", A, "import m; a = m.A()", EDIT,
+    "assert isinstance(a, m.A) and type(a) is m.A", origin="IPython #12399")
+add("imported by name", A, "from m import A; a = A()", [EDIT, ("class A:", "class A:\n    x = 3")],
+    "import m; assert A is m.A and type(a) is A and A().x == 3", origin="IPython #12399")
+add("a subclass elsewhere", A, "import user; b = user.B()", [EDIT, ("class A:", "class A:\n    x = 3")],
+    "import m; assert b.f() == 2 and b.x == 3 and issubclass(user.B, m.A)",
+    others={"user.py": "from m import A\nclass B(A):\n    pass"}, origin="Dart: direct subclasses")
+add("super() in a subclass elsewhere", A, "import user; b = user.B()", EDIT,
+    "assert b.f() == 12",
+    others={"user.py": "from m import A\nclass B(A):\n    def f(self):\n        return super().f() + 10"})
+add("a method added", A, "import m; a = m.A()", A + "    def g(self):\n        return 5\n",
+    "assert a.g() == 5")
+add("a method removed", A + "    def g(self):\n        return 5\n", "import m; a = m.A()", A,
+    "assert not hasattr(a, 'g')", origin="Dart: dangling getters")
+add("a property added", A, "import m; a = m.A()",
+    A + "    @property\n    def p(self):\n        return 5\n", "assert a.p == 5")
+add("a property edited", "class A:\n    @property\n    def p(self):\n        return 1\n",
+    "import m; a = m.A()", EDIT, "assert a.p == 2")
+add("a property's setter", "class A:\n    @property\n    def p(self):\n        return self._p\n"
+    "    @p.setter\n    def p(self, v):\n        self._p = v + 1\n", "import m; a = m.A()",
+    ("v + 1", "v + 2"), "a.p = 1; assert a.p == 3")
+add("a cached_property", "import functools\nclass A:\n    @functools.cached_property\n"
+    "    def p(self):\n        return 1\n", "import m; a = m.A(); a.p; b = m.A()", EDIT,
+    "assert a.p == 1 and b.p == 2")
+add("a property becomes an attribute", "class A:\n    @property\n    def p(self):\n        return 1\n",
+    "import m; a = m.A()", "class A:\n    p = 5\n", "a.p; assert a.p == 5; a.p = 6; assert a.p == 6")
+add("a class attribute edited", "class A:\n    x = 1\n", "import m; a = m.A()", ("x = 1", "x = 2"),
+    "assert a.x == 2")
+add("a class attribute removed", "class A:\n    x = 1\n    y = 2\n", "import m; a = m.A()",
+    ("    y = 2\n", ""), "assert not hasattr(a, 'y')")
+add("a class attribute set at run time", "class A:\n    x = 1\n    def f(self):\n        return 1\n",
+    "import m; m.A.x = 7", [EDIT, ("class A:", "class A:\n    z = 1")], "assert m.A.x == 7")
+add("an instance counter", "class A:\n    count = 0\n    def __init__(self):\n"
+    "        type(self).count += 1\n    def f(self):\n        return 1\n", "import m; a = m.A(); m.A()",
+    EDIT, "assert m.A.count == 2 and a.f() == 2")
+add("except clauses", "class Error(Exception):\n    code = 1\n",
+    "import m, user", ("code = 1", "code = 2"), "assert user.run() == 2",
+    others={"user.py": "import m\nfrom m import Error\ndef run():\n    try:\n        raise m.Error\n"
+                       "    except Error as e:\n        return e.code"})
+add("a match statement", "class A:\n    __match_args__ = ('x',)\n    def __init__(self, x):\n"
+    "        self.x = x\n    def f(self):\n        return 1\n",
+    "import m\ndef run(a):\n    match a:\n        case m.A(x):\n            return x\na = m.A(5)", EDIT,
+    "assert run(a) == 5 and run(m.A(6)) == 6")
+add("pickled instances", "class A:\n    x = 1\n", "import m, pickle; a = m.A(); data = pickle.dumps(a)",
+    ("x = 1", "x = 2"), "pickle.dumps(a); assert pickle.loads(data).x == 2",
+    origin="IPython #11588")
+add("a key in a dict", A, "import m; held = {m.A: 1}", [EDIT, ("class A:", "class A:\n    x = 3")],
+    "assert held[m.A] == 1")
+add("a singleton", "class A:\n    _it = None\n    @classmethod\n    def get(cls):\n"
+    "        if cls._it is None:\n            cls._it = cls()\n        return cls._it\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A.get()", EDIT,
+    "assert m.A.get() is a and a.f() == 2")
+add("instances with attributes of their own", A, "import m; a = m.A(); a.x = 5", EDIT,
+    "assert a.x == 5 and a.f() == 2")
+add("slots, a method", "class A:\n    __slots__ = ('x',)\n    def f(self):\n        return 1\n",
+    "import m; a = m.A(); a.x = 5", EDIT, "assert a.x == 5 and a.f() == 2")
+add("slots gained", "class A:\n    def __init__(self):\n        self.x = 5\n",
+    "import m; a = m.A(); held = [a]", ("class A:", "class A:\n    __slots__ = ('x',)"),
+    "assert type(a) is m.A and a.x == 5 and held[0] is a and not hasattr(a, '__dict__')",
+    origin="Dart: shape changes")
+add("slots lost", "class A:\n    __slots__ = ('x',)\n    def __init__(self):\n        self.x = 5\n",
+    "import m; a = m.A()", ("    __slots__ = ('x',)\n", ""),
+    "assert type(a) is m.A and a.x == 5; a.y = 1; assert vars(a) == {'x': 5, 'y': 1}",
+    origin="Dart: shape changes")
+add("a slot added", "class A:\n    __slots__ = ('x',)\n    def __init__(self):\n        self.x = 5\n",
+    "import m; a = m.A()", ("('x',)", "('x', 'y')"), "a.y = 6; assert (a.x, a.y) == (5, 6)",
+    origin="Dart: shape changes")
+add("a slot removed, which instances do not use", "class A:\n    __slots__ = ('x', 'y')\n"
+    "    def __init__(self):\n        self.x = 5\n", "import m; a = m.A()", ("('x', 'y')", "('x',)"),
+    "assert type(a) is m.A and a.x == 5 and not hasattr(m.A, 'y')", origin="Dart: shape changes")
+add("slots that change places", "class A:\n    __slots__ = ('x', 'y')\n    def __init__(self):\n"
+    "        self.x, self.y = 5, 6\n", "import m; a = m.A()", ("('x', 'y')", "('y', 'z', 'x')"),
+    "assert (a.x, a.y) == (5, 6)", origin="Dart: shape changes")
+add("the dict lost", "class B:\n    __slots__ = ()\nclass A(B):\n    def __init__(self):\n"
+    "        self.x = 5\n", "import m; a = m.A()", ("class A(B):", "class A(B):\n    __slots__ = ['x']"),
+    "assert a.x == 5 and not hasattr(a, '__dict__')")
+add("slots gained, with a subclass elsewhere", "class A:\n    def __init__(self):\n        self.x = 5\n",
+    "import m, user; b = user.B(); b.y = 6", ("class A:", "class A:\n    __slots__ = ('x',)"),
+    "assert type(b) is user.B and isinstance(b, m.A) and (b.x, b.y) == (5, 6) and b.f() == 5",
+    others={"user.py": "from m import A\nclass B(A):\n    def f(self):\n        return self.x"})
+add("weak references to instances that are rebuilt", "class A:\n    def __init__(self):\n"
+    "        self.x = 5\n", "import m, weakref; a = m.A(); ref = weakref.ref(a)",
+    ("class A:", "class A:\n    __slots__ = ('x', '__weakref__')"), "assert ref() is a and a.x == 5")
+add("a base added", "class M:\n    def g(self):\n        return 5\nclass A:\n    pass\n",
+    "import m; a = m.A()", ("class A:", "class A(M):"), "assert a.g() == 5 and isinstance(a, m.M)",
+    origin="Dart: super class changes")
+add("a base removed", "class M:\n    def g(self):\n        return 5\nclass A(M):\n    pass\n",
+    "import m; a = m.A()", ("class A(M):", "class A:"),
+    "assert not hasattr(a, 'g') and not isinstance(a, m.M)", origin="Dart: super class changes")
+add("a base swapped", "class M:\n    def g(self):\n        return 5\nclass N:\n    def g(self):\n"
+    "        return 6\nclass A(M):\n    pass\n", "import m; a = m.A()", ("class A(M):", "class A(N):"),
+    "assert a.g() == 6 and isinstance(a, m.N)", origin="Dart: super class changes")
+add("a mixin added", "class M:\n    def g(self):\n        return 5\nclass A:\n    def g(self):\n"
+    "        return 0\nclass B(A):\n    pass\n", "import m; b = m.B()", ("class B(A):", "class B(M, A):"),
+    "assert b.g() == 5", origin="Dart: mixin changes")
+add("bases in another order", "class M:\n    x = 1\nclass N:\n    x = 2\nclass A(M, N):\n    pass\n",
+    "import m; a = m.A()", ("(M, N)", "(N, M)"), "assert a.x == 2", origin="Dart: mixin changes")
+add("a builtin base gained", "class A:\n    pass\n", "import m; a = m.A(); a.x = 5",
+    ("class A:", "class A(dict):"), "a['k'] = 1; assert a.x == 5 and a == {'k': 1}")
+add("a base that becomes a list", "class A(list):\n    def f(self):\n        return 1\n",
+    "import m; a = m.A([1, 2])", ("return 1", "return len(self)"), "assert a.f() == 2 and a == [1, 2]")
+add("a metaclass added", "class Meta(type):\n    def g(cls):\n        return 5\nclass A:\n    pass\n",
+    "import m; a = m.A()", ("class A:", "class A(metaclass=Meta):"),
+    "assert type(a).g() == 5 and type(a) is m.A", origin="IPython #13830")
+add("a metaclass edited", "class Meta(type):\n    def g(cls):\n        return 1\n"
+    "class A(metaclass=Meta):\n    pass\n", "from m import A", EDIT, "assert A.g() == 2",
+    origin="IPython #13830")
+add("a metaclass swapped", "class M(type):\n    g = 1\nclass N(type):\n    g = 2\n"
+    "class A(metaclass=M):\n    pass\n", "import m; from m import A; a = A()",
+    ("metaclass=M", "metaclass=N"), "assert A.g == 2 and type(a) is A and type(A) is m.N",
+    origin="IPython #13830")
+add("a metaclass with a registry", "class Meta(type):\n    registry = {}\n"
+    "    def __new__(mcls, name, bases, ns):\n        cls = super().__new__(mcls, name, bases, ns)\n"
+    "        mcls.registry[name] = cls\n        return cls\nclass A(metaclass=Meta):\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A()", EDIT,
+    "assert m.Meta.registry == {'A': m.A} and a.f() == 2", origin="IPython #13830")
+add("__init_subclass__ with a registry", "class Base:\n    subs = []\n"
+    "    def __init_subclass__(cls):\n        Base.subs.append(cls)\nclass A(Base):\n    def f(self):\n"
+    "        return 1\n", "import m; a = m.A()", [EDIT, ("class A(Base):", "class A(Base):\n    x = 3")],
+    "assert m.Base.subs == [m.A] and a.f() == 2 and a.x == 3")
+add("a generic class", "import typing\nT = typing.TypeVar('T')\nclass A(typing.Generic[T]):\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A[int](); alias = m.A[int]",
+    [EDIT, ("(typing.Generic[T]):", "(typing.Generic[T]):\n    x = 3")],
+    "assert a.f() == 2 and a.x == 3 and alias().x == 3 and alias.__origin__ is m.A")
+add("a generic class of the new syntax", "class A[T]:\n    def f(self, x: T) -> T:\n        return 1\n",
+    "import m; a = m.A()", [EDIT, ("class A[T]:", "class A[T, U]:\n    x = 3")],
+    "assert a.f(0) == 2 and a.x == 3 and len(m.A.__type_params__) == 2")
+add("an ABC's registrations", "import abc\nclass A(abc.ABC):\n    x = 1\n",
+    "import m\nclass Other: pass\nm.A.register(Other)", ("x = 1", "x = 2"),
+    "assert isinstance(Other(), m.A) and m.A.x == 2")
+add("an abstract method added", "import abc\nclass A(abc.ABC):\n    pass\n",
+    "import m; m.A()", ("    pass", "    @abc.abstractmethod\n    def f(self): ..."),
+    "try:\n    m.A()\nexcept TypeError:\n    pass\nelse:\n    assert False")
+add("an abstract method implemented", "import abc\nclass A(abc.ABC):\n    @abc.abstractmethod\n"
+    "    def f(self): ...\nclass B(A):\n    pass\n", "import m",
+    ("class B(A):\n    pass", "class B(A):\n    def f(self):\n        return 5"),
+    "assert m.B().f() == 5")
+add("a protocol", "import typing\n@typing.runtime_checkable\nclass P(typing.Protocol):\n"
+    "    def f(self): ...\n", "import m\nclass X:\n    def g(self): ...\nx = X(); P = m.P",
+    ("def f", "def g"), "assert isinstance(x, P) and P is m.P")
+add("a descriptor edited", "class D:\n    def __get__(self, obj, cls):\n        return 1\n"
+    "class A:\n    d = D()\n", "import m; a = m.A()", EDIT, "assert a.d == 2")
+add("a descriptor with __set_name__", "class D:\n    def __set_name__(self, owner, name):\n"
+    "        self.name = name\n    def __get__(self, obj, cls):\n        return self.name + '1'\n"
+    "class A:\n    d = D()\n", "import m; a = m.A()", [("'1'", "'2'"), ("    d = D()", "    d = D()\n    e = D()")],
+    "assert (a.d, a.e) == ('d2', 'e2')")
+add("__call__ gained", A, "import m; a = m.A()", A + "    def __call__(self):\n        return 5\n",
+    "assert a() == 5")
+add("__len__ gained, with a subclass elsewhere", A, "import user; b = user.B()",
+    A + "    def __len__(self):\n        return 5\n", "assert len(b) == 5",
+    others={"user.py": "from m import A\nclass B(A): pass"})
+add("__eq__ and __hash__ edited", "class A:\n    def __init__(self, x):\n        self.x = x\n"
+    "    def __eq__(self, other):\n        return self.x == other.x\n    def __hash__(self):\n"
+    "        return hash(self.x)\n", "import m; a = m.A(1); held = {a: 'v'}; s = {a}",
+    ("hash(self.x)", "hash((self.x, 1))"),
+    "assert held[a] == 'v' and held[m.A(1)] == 'v' and m.A(1) in s")
+add("__init__ edited", "class A:\n    def __init__(self):\n        self.x = 1\n",
+    "import m; a = m.A()", ("self.x = 1", "self.x = 2; self.y = 3"),
+    "assert a.x == 1 and m.A().x == 2")
+add("__new__ edited", "class A:\n    def __new__(cls):\n        self = super().__new__(cls)\n"
+    "        self.x = 1\n        return self\n", "import m; a = m.A()", ("self.x = 1", "self.x = 2"),
+    "assert a.x == 1 and m.A().x == 2 and type(a) is m.A")
+add("__getattr__ edited", "class A:\n    def __getattr__(self, name):\n        return 1\n",
+    "import m; a = m.A()", EDIT, "assert a.anything == 2")
+add("a nested class", "class A:\n    class B:\n        def f(self):\n            return 1\n",
+    "import m; b = m.A.B()", [EDIT, ("class B:", "class B:\n        x = 3")],
+    "assert b.f() == 2 and b.x == 3 and type(b) is m.A.B")
+add("a class made by a function", "def make():\n    class A:\n        def f(self):\n"
+    "            return 1\n    return A\n", "import m; A = m.make(); a = A()", EDIT,
+    "assert a.f() == 2")
+add("a class decorator", "def mark(cls):\n    cls.tag = 1\n    return cls\n@mark\nclass A:\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A()", EDIT,
+    "assert a.f() == 2 and a.tag == 1")
+add("a class decorator edited", "def mark(cls):\n    cls.tag = 1\n    return cls\n@mark\nclass A:\n"
+    "    pass\n", "import m; a = m.A()", ("cls.tag = 1", "cls.tag = 2"), "assert a.tag == 2")
+add("a class decorator added", "def mark(cls):\n    cls.tag = 1\n    return cls\nclass A:\n"
+    "    pass\n", "import m; a = m.A()", ("class A", "@mark\nclass A"), "assert a.tag == 1")
+add("renamed", A, "import m; a = m.A(); held = [m.A]", ("class A", "class B"),
+    "assert type(a) is m.B and held[0] is m.B and not hasattr(m, 'A')")
+add("becomes a function", A, "import m; held = [m.A]", "def A():\n    return 5\n",
+    "assert held[0] is m.A and held[0]() == 5")
+add("becomes a function, with live instances", A, "import m; held = [m.A]; a = m.A()",
+    "def A():\n    return 5\n", "assert held[0] is m.A and held[0]() == 5 and a.f() == 1")
+add("deleted, with live instances", A + "X = 1\n", "import m; a = m.A()", "X = 1\n",
+    "assert not hasattr(m, 'A') and a.f() == 1", origin="Dart: dangling getters")
+add("deleted and defined again", A + "X = 1\n", "import m; a = m.A()", "X = 1\n",
+    "assert a.f() == 1", again=("X = 1\n\n" + A, "assert m.A().f() == 1"))
+add("bases edited in one file", "class A:\n    x = 1\nclass B(A):\n    y = 1\n",
+    "import m; b = m.B()", [("x = 1", "x = 2"), ("y = 1", "y = 2")],
+    "assert (b.x, b.y) == (2, 2) and type(b) is m.B and isinstance(b, m.A)")
+add("an unchanged one keeps its identity", A + "class B:\n    pass\nX = 1\n",
+    "import m; held = id(m.B); b = m.B()", [("class A:", "class A:\n    x = 2"), ("X = 1", "X = 2")],
+    "assert id(m.B) == held and type(b) is m.B")
+add("a method patched in at run time", A, "import m; a = m.A(); m.A.g = lambda self: 5",
+    ("class A:", "class A:\n    x = 3"), "assert a.g() == 5 and a.x == 3")
+add("a thousand instances", A, "import m; held = [m.A() for _ in range(1000)]",
+    ("class A:", "class A:\n    x = 3"),
+    "assert all(type(a) is m.A and a.x == 3 for a in held)", origin="IPython #11817")
+add("instances that refer to each other, rebuilt", "class A:\n    def __init__(self, o=None):\n"
+    "        self.o = o\n", "import m; a = m.A(); b = m.A(a); a.o = b",
+    ("class A:", "class A:\n    __slots__ = ('o', 'p')"),
+    "assert a.o is b and b.o is a and type(a) is type(b) is m.A")
+add("an exception with live instances", "class E(Exception):\n    def f(self):\n        return 1\n",
+    "import m\ntry:\n    raise m.E('x')\nexcept m.E as e:\n    held = e",
+    [EDIT, ("(Exception):", "(Exception):\n    x = 3")],
+    "assert held.f() == 2 and held.x == 3 and held.args == ('x',)")
+add("a typed dict", "import typing\nclass A(typing.TypedDict):\n    x: int\n",
+    "from m import A; a = A(x=1)", ("x: int", "x: int\n    y: str"),
+    "assert 'y' in A.__annotations__ and a == {'x': 1}")

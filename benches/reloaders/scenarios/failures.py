@@ -1,0 +1,49 @@
+"""Edits that cannot be taken in: the program is to go on as it was."""
+
+from . import Group
+
+add = Group("failures")
+
+F = "def f():\n    return 1\nX = 1\n"
+
+add("a syntax error", F, "import m; f = m.f", "def f(:\n", "assert m.f() == 1 and m.f is f")
+add("an import error half-way", F + "class A:\n    x = 1\n", "import m; a = m.A(); A = m.A",
+    "def f():\n    return 2\nX = 2\nclass A:\n    x = 2\nimport does_not_exist\n",
+    "assert m.f() == 1 and m.X == 1 and m.A is A and a.x == 1 and type(a) is m.A")
+add("an exception half-way", F, "import m, user", "def f():\n    return 2\nX = 2\n1 / 0\n",
+    "assert m.f() == user.f() == 1 and m.X == 1", others={"user.py": "from m import f"})
+add("an initialiser that throws", F, "import m", ("X = 1", "X = int('x')"), "assert m.X == 1 and m.f() == 1",
+    origin="Dart: initialisers that throw")
+add("direct subclasses after a failed reload", "class A:\n    x = 1\nclass B(A):\n    pass\n",
+    "import m; before = list(m.A.__subclasses__())",
+    "class A:\n    x = 2\nclass B(A):\n    pass\nclass C(A):\n    pass\n1 / 0\n",
+    "import gc; gc.collect(); assert m.A.__subclasses__() == before == [m.B] and m.B.__base__ is m.A",
+    origin="Dart: direct subclasses after a failed reload")
+add("a registry after a failed reload", "import registry\n@registry.register\n" + F, "import m, registry",
+    "import registry\n@registry.register\ndef f():\n    return 2\n1 / 0\n",
+    "assert [h() for h in registry.hooks] == [1]",
+    others={"registry.py": "hooks = []\ndef register(f):\n    hooks.append(f)\n    return f"})
+add("a dict registry after a failed reload", "import registry\n@registry.register\n" + F,
+    "import m, registry", "import registry\n@registry.register\ndef f():\n    return 2\n1 / 0\n",
+    "assert registry.hooks == {'f': m.f} and m.f() == 1",
+    others={"registry.py": "hooks = {}\ndef register(f):\n    hooks[f.__name__] = f\n    return f"})
+add("mended after a failure", F, "import m; f = m.f", "def f():\n    return 2\n1 / 0\n", "assert f() == 1",
+    again=("def f():\n    return 3\nX = 1\n", "assert f() == 3"))
+add("two files, the second fails", F, "import m, other; f = m.f", ("return 1", "return 2"),
+    "assert f() == 1 and other.g() == 1",
+    others={"other.py": "import m\ndef g():\n    return m.f()\n"},
+    edits={"other.py": "import m\ndef g():\n    return 'new'\n1 / 0\n"})
+add("a module that a failing one imported", F, "import m, sys",
+    "import brand_new\n1 / 0\n", "assert 'brand_new' not in sys.modules and m.f() == 1",
+    edits={"brand_new.py": "X = 1\n"})
+add("a layout that has no place for the state", "class A:\n    def __init__(self):\n        self.x = self.y = 5\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A()",
+    [("class A:", "class A:\n    __slots__ = ('x',)"), ("return 1", "return 2")],
+    "assert (a.x, a.y) == (5, 5) and a.f() == 1 and type(a) is m.A")
+add("a __hash__ that raises", "class A:\n    x = 1\n", "import m; a = m.A(); held = {a: 'v'}",
+    "class A:\n    x = 2\n    def __hash__(self):\n        raise ValueError\n",
+    "assert held[a] == 'v' and a.x == 1 and type(a) is m.A")
+add("bases that do not linearise", "class M:\n    pass\nclass A:\n    x = 1\n",
+    "import m, user; c = user.C()", ("class A:\n    x = 1", "class A(M):\n    x = 2"),
+    "assert c.x == 1 and user.C.__mro__[1] is m.M",
+    others={"user.py": "from m import A, M\nclass C(M, A):\n    pass"})

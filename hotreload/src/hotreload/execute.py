@@ -1,0 +1,84 @@
+"""Executing a module again, in a namespace of its own.
+
+The module that the program knows is not touched. While the new source runs,
+`sys.modules` has a *draft* of the module, as it has of a module that is being
+imported for the first time: other threads that import it wait.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import gc
+import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]
+import sys
+from collections.abc import Iterator
+from types import CodeType, ModuleType
+
+_ATTRIBUTES = ("__file__", "__cached__", "__loader__", "__package__", "__path__",
+               "__builtins__")
+
+
+def draft_of(module: ModuleType) -> ModuleType:
+    """An empty module of the same name."""
+    draft = ModuleType(module.__name__)
+    namespace = vars(module)
+    for name in _ATTRIBUTES:
+        if name in namespace:
+            vars(draft)[name] = namespace[name]
+    spec = copy.copy(namespace.get("__spec__"))
+    if spec is not None:
+        spec._initializing = True
+    draft.__spec__ = spec
+    if "__path__" in namespace:
+        prefix = module.__name__ + "."
+        for name, loaded in list(sys.modules.items()):
+            child = name.removeprefix(prefix)
+            if name.startswith(prefix) and "." not in child and namespace.get(child) is loaded:
+                vars(draft)[child] = loaded
+    return draft
+
+
+@contextlib.contextmanager
+def drafts_in_place(originals: list[ModuleType]) -> Iterator[None]:
+    """Undo what an execution does to `sys.modules`, whatever happens.
+
+    Modules that were imported for the first time stay if all went well.
+    """
+    before = dict(sys.modules)
+    try:
+        with contextlib.ExitStack() as stack:
+            for module in originals:
+                stack.enter_context(bootstrap._ModuleLockManager(module.__name__))
+            yield
+    except BaseException:
+        for name in set(sys.modules) - set(before):
+            parent, _, child = name.rpartition(".")
+            imported = sys.modules.pop(name)
+            if parent in before and vars(before[parent]).get(child) is imported:
+                delattr(before[parent], child)
+        raise
+    finally:
+        for module in originals:
+            sys.modules[module.__name__] = module
+
+
+def execute(draft: ModuleType, code: CodeType) -> None:
+    """Run a module's code in its draft."""
+    sys.modules[draft.__name__] = draft
+    exec(code, vars(draft))
+    spec = vars(draft).get("__spec__")
+    if spec is not None:
+        spec._initializing = False
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """No automatic collection: what is made meanwhile is in the young generation."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

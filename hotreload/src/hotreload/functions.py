@@ -1,0 +1,118 @@
+"""Functions: where they hide, and how to give them another namespace."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from collections.abc import Iterator
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+LRU_CACHE = type(functools.lru_cache(lambda: None))
+
+WRAPPERS = (staticmethod, classmethod, property, functools.cached_property,
+            functools.partial, functools.partialmethod, functools.singledispatchmethod,
+            MethodType, LRU_CACHE)
+
+
+def parts(obj: object) -> dict[str, Any]:
+    """The objects that a function or a wrapper of one is made of, by label."""
+    match obj:
+        case FunctionType():
+            found = {f"cell {name}": cell.cell_contents
+                     for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or ())
+                     if not is_empty(cell)}
+            found.update(vars(obj))
+            return found
+        case staticmethod() | classmethod() | MethodType():
+            return {"__func__": obj.__func__}
+        case property():
+            return {"fget": obj.fget, "fset": obj.fset, "fdel": obj.fdel}
+        case functools.cached_property():
+            return {"func": obj.func}
+        case functools.partial() | functools.partialmethod():
+            return {"func": obj.func, **dict(enumerate(obj.args)), **obj.keywords}
+        case type() | ModuleType():
+            return {}
+    # An instance of a class that wraps functions: a command, a task, a route.
+    if isinstance(obj, WRAPPERS) or callable(obj):
+        return dict(getattr(obj, "__dict__", {}))
+    return {}
+
+
+def is_empty(cell: CellType) -> bool:
+    try:
+        cell.cell_contents
+    except ValueError:
+        return True
+    return False
+
+
+def is_wrapper(obj: object) -> bool:
+    """Whether an object may stand for a function that it holds."""
+    return (isinstance(obj, (FunctionType, WRAPPERS))
+            or callable(obj) and not isinstance(obj, (type, ModuleType))
+            and hasattr(obj, "__dict__"))
+
+
+def reachable(module: ModuleType) -> Iterator[FunctionType]:
+    """The functions of a module that its namespace leads to, each once."""
+    namespace = vars(module)
+    name = module.__name__
+    seen: set[int] = set()
+    stack: list[Any] = list(namespace.values())
+    while stack:
+        obj = stack.pop()
+        if id(obj) in seen:
+            continue
+        seen.add(id(obj))
+        if isinstance(obj, FunctionType):
+            if obj.__globals__ is namespace:
+                yield obj
+            stack += parts(obj).values()
+        elif isinstance(obj, type):
+            if obj.__module__ == name:
+                stack += vars(obj).values()
+        elif is_wrapper(obj):
+            stack += parts(obj).values()
+
+
+def functions_with(*namespaces: dict[str, Any]) -> list[list[FunctionType]]:
+    """All functions on the heap with each of some namespaces as globals.
+
+    This is a walk of the heap.
+    """
+    referrers = gc.get_referrers(*namespaces)
+    return [[f for f in referrers if type(f) is FunctionType and f.__globals__ is namespace]
+            for namespace in namespaces]
+
+
+def rebuild(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
+    """The same function with another namespace as globals."""
+    made = FunctionType(function.__code__, namespace, function.__name__,
+                        function.__defaults__, function.__closure__)
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__annotations__ = function.__annotations__
+    made.__qualname__ = function.__qualname__
+    made.__module__ = function.__module__
+    made.__doc__ = function.__doc__
+    made.__type_params__ = function.__type_params__
+    made.__dict__ = function.__dict__
+    return made
+
+
+def caches_of(module: ModuleType) -> Iterator[tuple[Any, FunctionType]]:
+    """The `lru_cache` objects in a module, each with the function it calls."""
+    seen: set[int] = set()
+    stack: list[Any] = list(vars(module).values())
+    while stack:
+        obj = stack.pop()
+        if id(obj) in seen:
+            continue
+        seen.add(id(obj))
+        if isinstance(obj, LRU_CACHE) and isinstance(obj.__wrapped__, FunctionType):
+            yield obj, obj.__wrapped__
+        elif isinstance(obj, type) and obj.__module__ == module.__name__:
+            stack += vars(obj).values()
+        elif isinstance(obj, WRAPPERS):
+            stack += parts(obj).values()

@@ -1,0 +1,290 @@
+"""Live instances of edited classes.
+
+Most need nothing: their class is replaced under them. An instance is made anew
+if it would not fit its new class, or if dicts and sets could not find it any
+more because its class computes another hash. The new one takes the place of
+the old one in the same `gc.remap` as everything else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import types
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from .codes import same_code
+from .errors import ReloadRefused
+from .journal import Journal
+from .match import Plan
+
+_MISSING = object()
+
+
+def migrate(plan: Plan, journal: Journal) -> list[tuple[Any, dict[str, Any]]]:
+    """Plan what happens to the instances of the classes that are replaced.
+
+    Returns the instances whose class has a hook, each with its old attributes.
+    """
+    work = _Migration(plan, journal)
+    work.find_classes()
+    work.find_instances()
+    return work.hooked
+
+
+class _Migration:
+
+    def __init__(self, plan: Plan, journal: Journal) -> None:
+        self.plan = plan
+        self.journal = journal
+        self.hooked: list[tuple[Any, dict[str, Any]]] = []
+        self._new = {old: new for old, new in plan.classes}
+        self._anew: set[type] = set()
+        self._fields: dict[type, dict[str, Callable[[], Any]]] = {}
+        self._hooks: set[type] = set()
+
+    def find_classes(self) -> None:
+        for old, new in self.plan.classes:
+            moved = layout(old) != layout(new)
+            rehash = not moved and hashes_otherwise(old, new)
+            fields = new_fields(old, new)
+            hook = hasattr(new, "__reload__")
+            if not (moved or rehash or fields or hook):
+                continue
+            for cls in _with_subclasses(old):
+                if cls in {new for _, new in self.plan.classes}:
+                    continue
+                if cls not in self._new and moved:
+                    self._new[cls] = self._clone(cls)
+                if moved or rehash:
+                    self._anew.add(cls)
+                if hook:
+                    self._hooks.add(cls)
+                self._fields.setdefault(cls, {}).update(fields)
+
+    def _clone(self, cls: type) -> type:
+        """A subclass elsewhere, made again for the new layout of its base."""
+        bases = tuple(self._new.get(base, base) for base in cls.__bases__)
+        namespace = {name: value for name, value in vars(cls).items()
+                     if name not in ("__dict__", "__weakref__")
+                     and not (isinstance(value, types.MemberDescriptorType)
+                              and value.__objclass__ is cls)}
+        meta = self._new.get(type(cls), type(cls))
+        made = type.__new__(meta, cls.__name__, bases, namespace)
+        made.__qualname__ = cls.__qualname__
+        self.plan.replace(cls, made)
+        return made
+
+    def find_instances(self) -> None:
+        wanted = self._anew | set(self._fields) | self._hooks
+        if not wanted:
+            return
+        for instance in [obj for obj in gc.get_referrers(*wanted) if type(obj) in wanted]:
+            cls = type(instance)
+            if self.plan.is_replaced(instance):
+                continue  # an enum member
+            state = attributes(instance)
+            values = {name: make() for name, make in self._fields.get(cls, {}).items()
+                      if name not in state}
+            if cls in self._anew:
+                hooked = cls in self._hooks
+                made = self._rebuild(instance, self._new.get(cls, cls), {**state, **values},
+                                     hooked)
+                self.plan.add_rebuilt(instance, made)
+            else:
+                for name, value in values.items():
+                    self._set(instance, name, value)
+            if cls in self._hooks:
+                self.hooked.append((instance, state))
+
+    def _set(self, instance: Any, name: str, value: Any) -> None:
+        object.__setattr__(instance, name, value)
+        self.journal.note(lambda: object.__delattr__(instance, name))
+
+    def _rebuild(self, instance: Any, cls: type, state: dict[str, Any], hooked: bool) -> Any:
+        made = _empty_copy(instance, cls)
+        for name, value in state.items():
+            if not _store(made, name, value) and not hooked:
+                raise ReloadRefused(
+                    f"{_name(cls)} has no place for the attribute {name!r} of its live instances "
+                    "(a __reload__ method could take it)")
+        return made
+
+
+def layout(cls: type) -> tuple[Any, ...]:
+    """What two classes must have in common for instances to change over."""
+    slots: list[str] = []
+    base: type | None = cls
+    while base is not None and base.__flags__ & (1 << 9):
+        slots += sorted(name for name, value in vars(base).items()
+                        if isinstance(value, types.MemberDescriptorType)
+                        and value.__objclass__ is base)
+        base = base.__base__
+    fields = getattr(cls, "_fields", None) if issubclass(cls, tuple) else None
+    return (base, tuple(slots), cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__,
+            cls.__weakrefoffset__, fields)
+
+
+def hashes_otherwise(old: type, new: type) -> bool:
+    """Whether the classes may compute different hashes for the same instance."""
+    before, after = old.__hash__, new.__hash__
+    if before is None or after is None:
+        return before is not after
+    if not (isinstance(before, types.FunctionType) and isinstance(after, types.FunctionType)):
+        return before is not after
+    if not same_code(before.__code__, after.__code__):
+        return True
+    return _hash_fields(old) != _hash_fields(new)
+
+
+def _hash_fields(cls: type) -> list[str]:
+    if not dataclasses.is_dataclass(cls):
+        return []
+    return [f.name for f in dataclasses.fields(cls)
+            if (f.compare if f.hash is None else f.hash)]
+
+
+def new_fields(old: type, new: type) -> dict[str, Callable[[], Any]]:
+    """Fields of a dataclass that live instances do not have, with their defaults."""
+    if not dataclasses.is_dataclass(new):
+        return {}
+    before = {f.name for f in dataclasses.fields(old)} if dataclasses.is_dataclass(old) else set()
+    found: dict[str, Callable[[], Any]] = {}
+    for f in dataclasses.fields(new):
+        if f.name in before:
+            continue
+        if f.default is not dataclasses.MISSING:
+            found[f.name] = lambda value=f.default: value
+        elif f.default_factory is not dataclasses.MISSING:
+            found[f.name] = f.default_factory
+    return found
+
+
+def attributes(instance: Any) -> dict[str, Any]:
+    """The attributes that an instance has of its own, in its dict and slots."""
+    found: dict[str, Any] = {}
+    cls = type(instance)
+    for base in reversed(cls.__mro__):
+        if not base.__flags__ & (1 << 9):
+            continue
+        for name, member in vars(base).items():
+            if isinstance(member, types.MemberDescriptorType) and member.__objclass__ is base:
+                try:
+                    found[name] = member.__get__(instance, cls)
+                except AttributeError:
+                    pass
+    fields = getattr(cls, "_fields", None)
+    if fields is not None and isinstance(instance, tuple):
+        found.update(zip(fields, instance))
+    try:
+        found.update(object.__getattribute__(instance, "__dict__"))
+    except AttributeError:
+        pass
+    return found
+
+
+def restore_attributes(instance: Any, state: dict[str, Any]) -> None:
+    """Set exactly these attributes."""
+    for name in attributes(instance).keys() - state.keys():
+        _forget(instance, name)
+    for name, value in state.items():
+        _store(instance, name, value)
+
+
+def _slot(instance: Any, name: str) -> types.MemberDescriptorType | None:
+    for base in type(instance).__mro__:
+        member = vars(base).get(name)
+        if isinstance(member, types.MemberDescriptorType):
+            return member
+    return None
+
+
+def _store(instance: Any, name: str, value: Any) -> bool:
+    """Set an attribute where instances keep it, without the class having a say."""
+    if (slot := _slot(instance, name)) is not None:
+        slot.__set__(instance, value)
+        return True
+    if isinstance(instance, tuple) and name in getattr(type(instance), "_fields", ()):
+        return True
+    namespace = getattr(instance, "__dict__", None)
+    if not isinstance(namespace, dict):
+        return False
+    namespace[name] = value
+    return True
+
+
+def _forget(instance: Any, name: str) -> None:
+    if (slot := _slot(instance, name)) is not None:
+        slot.__delete__(instance)
+    else:
+        vars(instance).pop(name, None)
+
+
+def _empty_copy(instance: Any, cls: type) -> Any:
+    """A new instance with the contents, but not the attributes, of an old one."""
+    before, after = _builtin_base(type(instance)), _builtin_base(cls)
+    if after is object and before is object:
+        return object.__new__(cls)
+    if before is object and not issubclass(cls, (tuple, type, BaseException)):
+        try:
+            return after.__new__(cls)
+        except TypeError as error:
+            raise ReloadRefused(f"instances of {_name(cls)} cannot be made anew: {error}") from None
+    if before is not after:
+        raise ReloadRefused(
+            f"instances of {_name(cls)} are {before.__name__} objects, and cannot become "
+            f"{after.__name__} objects")
+    if issubclass(cls, BaseException):
+        made = after.__new__(cls, *instance.args)
+        made.__cause__, made.__context__ = instance.__cause__, instance.__context__
+        made.__suppress_context__ = instance.__suppress_context__
+        return made.with_traceback(instance.__traceback__)
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        return tuple.__new__(cls, _field_values(instance, cls))
+    if issubclass(cls, (int, float, complex, str, bytes, tuple, frozenset)):
+        return after.__new__(cls, instance)
+    if issubclass(cls, (list, deque, bytearray)):
+        made = after.__new__(cls)
+        after.extend(made, instance)
+        return made
+    if issubclass(cls, (dict, set)):
+        made = after.__new__(cls)
+        after.update(made, instance)
+        return made
+    raise ReloadRefused(f"instances of {_name(cls)} cannot be made anew: their contents belong to "
+                        f"{after.__name__}")
+
+
+def _field_values(instance: Any, cls: Any) -> Iterator[Any]:
+    values = dict(zip(getattr(type(instance), "_fields", ()), instance))
+    for name in cls._fields:
+        value = values.get(name, cls._field_defaults.get(name, _MISSING))
+        if value is _MISSING:
+            raise ReloadRefused(f"live instances of {_name(cls)} have no value for the new field "
+                                f"{name!r}, and it has no default")
+        yield value
+
+
+def _builtin_base(cls: type) -> type:
+    base: type = cls
+    while base.__flags__ & (1 << 9) and base.__module__ != "collections":
+        assert base.__base__ is not None
+        base = base.__base__
+    return base
+
+
+def _with_subclasses(cls: type) -> Iterable[type]:
+    """A class and all its subclasses, bases first."""
+    found = {cls: None}
+    pending = deque([cls])
+    while pending:
+        for sub in type.__subclasses__(pending.popleft()):
+            found.setdefault(sub)
+            pending.append(sub)
+    return found
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"

@@ -1,0 +1,534 @@
+"""Which new object takes the place of which old one.
+
+Definitions are matched by qualified name. A match ends in one of two ways: the
+old object is *kept*, and what refers to the new one will refer to it, or it is
+*replaced* by the new one. Nothing is changed here; `Plan` collects what one
+`gc.remap` is going to do.
+"""
+
+from __future__ import annotations
+
+import abc
+import enum
+from collections import deque
+from collections.abc import Iterable
+from types import (
+    CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType)
+from typing import Any
+
+import _abc  # type: ignore[import-not-found]
+
+from . import codes
+from .functions import LRU_CACHE, functions_with, is_wrapper, parts, rebuild
+from .outline import Outline
+from .source import Record, Source
+
+_MISSING = object()
+
+CONTAINERS = (list, dict, set, deque, bytearray)
+
+# Their identity means nothing, and the compiler shares them.
+_VALUES = (int, str, float, complex, bytes, type(None), type(...), type(NotImplemented),
+           range, slice, CodeType, ModuleType)
+
+_OF_THE_MODULE = {"__name__", "__file__", "__cached__", "__loader__", "__package__",
+                  "__path__", "__spec__", "__builtins__"}
+
+_OF_A_CLASS = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__",
+               "__firstlineno__", "__static_attributes__", "__slots__", "_abc_impl",
+               "__annotations__", "__classcell__"}
+
+
+class Plan:
+    """What a reload is going to replace."""
+
+    def __init__(self) -> None:
+        self.replaced: dict[int, tuple[Any, Any]] = {}
+        self.kept: dict[int, tuple[Any, Any]] = {}
+        self.codes: dict[int, tuple[CodeType, CodeType]] = {}
+        self.classes: list[tuple[type, type]] = []
+        self.carried: list[tuple[type, str, Any]] = []
+        self.registered: list[tuple[type, type]] = []
+        self.refreshed: list[tuple[Any, Any]] = []
+        self.drafts: list[tuple[ModuleType, ModuleType]] = []
+        self.rebuilt: list[tuple[Any, Any]] = []
+        self.functions: list[tuple[FunctionType, FunctionType]] = []
+        self._targets: set[int] = set()
+
+    def replace(self, old: Any, new: Any) -> None:
+        """Replace an object, unless its fate has been decided.
+
+        A new object takes the place of one old object only, so that the
+        replacement can be undone.
+        """
+        if old is new or id(old) in self.replaced or id(new) in self._targets:
+            return
+        if id(new) in self.kept or self.is_kept(old):
+            return
+        self.replaced[id(old)] = old, new
+        self._targets.add(id(new))
+
+    def keep(self, old: Any, new: Any) -> None:
+        """Let the old object stand for the new one, which is forgotten."""
+        if old is new or id(new) in self.kept or id(new) in self._targets:
+            return
+        if id(old) in self.replaced:
+            return
+        self.kept[id(new)] = new, old
+        self._targets.add(id(old))
+
+    def is_kept(self, old: Any) -> bool:
+        return id(old) in self._targets
+
+    def is_replaced(self, old: Any) -> bool:
+        return id(old) in self.replaced
+
+    def decided(self, old: Any, new: Any) -> bool:
+        return id(old) in self.replaced or id(new) in self.kept or id(new) in self._targets \
+            or id(old) in self._targets
+
+    def resolve(self, new: Any) -> Any:
+        """What will be where the new object is now."""
+        return self.kept.get(id(new), (None, new))[1]
+
+    def move_code(self, old: CodeType, new: CodeType) -> None:
+        if old != new and id(old) not in self.codes and codes.replaceable(old, new):
+            self.codes[id(old)] = old, new
+
+    def add_rebuilt(self, old: Any, new: Any) -> None:
+        """An instance that is made anew."""
+        self.rebuilt.append((old, new))
+
+    def give_globals(self, draft: ModuleType, module: ModuleType,
+                     functions: Iterable[FunctionType]) -> None:
+        """Make each function of the draft that is not forgotten one of the module."""
+        for function in functions:
+            if id(function) not in self.kept:
+                self.functions.append((function, rebuild(function, vars(module))))
+        self.drafts.append((draft, module))
+
+    def pairs(self) -> tuple[list[tuple[Any, Any]], int]:
+        """What to replace by what, and how many of these to swap to undo it.
+
+        The others replace what only the drafts have led to.
+        """
+        final = {id(draft): function for draft, function in self.functions}
+        undoable = [(old, final.get(id(new), new)) for old, new in
+                    [*self.replaced.values(), *self.rebuilt, *self.codes.values()]]
+        return [*undoable, *self.kept.values(), *self.functions, *self.drafts], len(undoable)
+
+
+class Matcher:
+    """Matches the objects of a module with those of its draft."""
+
+    def __init__(self, plan: Plan, module: ModuleType, draft: ModuleType,
+                 record: Record, source: Source, fresh: set[int]) -> None:
+        self.plan = plan
+        self.module = module
+        self.draft = draft
+        self.name = module.__name__
+        self.record = record
+        self.old_outline = record.source.outline if record.source is not None else None
+        self.outline = source.outline
+        self.changed: list[str] = []
+        self.added: list[str] = []
+        self.deleted: dict[str, Any] = {}
+        self.state: list[str] = []
+        self.values: list[tuple[str, Any, Any]] = []
+        """Values that cannot be found by their identity: name, old, new."""
+        self.namespace: dict[str, Any] = {}
+        """What the module's names are going to refer to."""
+        self.before = dict(vars(module))
+        self._fresh = fresh
+        self._changes: dict[tuple[int, int], bool] = {}
+        self._old_headers = self.old_outline.headers if self.old_outline else {}
+        self._headers = self.outline.headers
+
+    # Definitions come first, in all modules: what they decide holds for the
+    # values that refer to them.
+
+    def definitions(self) -> None:
+        old, new = vars(self.module), vars(self.draft)
+        missing = []
+        for name in [*old, *(name for name in new if name not in old)]:
+            if name in _OF_THE_MODULE:
+                self.namespace[name] = old.get(name, new.get(name))
+            elif name not in new:
+                missing.append(name)
+            elif name not in old:
+                self.namespace[name] = new[name]
+            elif self._is_definition(name, old[name], new[name]):
+                self._definition(name, old[name], new[name])
+        self._missing(missing)
+        for name in new:
+            if name not in old and self._is_mine(new[name]):
+                self.added.append(f"{self.name}:{name}")
+
+    def _is_definition(self, name: str, old: Any, new: Any) -> bool:
+        if not self.outline.is_definition(name):
+            return False
+        if self.old_outline is not None and name in self.old_outline:
+            return True
+        return getattr(old, "__module__", None) == self.name
+
+    def _definition(self, name: str, old: Any, new: Any) -> None:
+        if self.pair(old, new, name, self._edited(self.old_outline, self.outline, name)):
+            self.plan.replace(old, new)
+        # An object that is kept has been replaced by itself.
+        self.namespace[name] = new
+
+    def _edited(self, old: Outline | None, new: Outline | None, name: str) -> bool:
+        """Whether what decorates a definition has been edited, or runs new code."""
+        if old is None or new is None:
+            return False
+        if old.decorators(name) != new.decorators(name):
+            return True
+        return any(f"{self.name}:{maker}" == changed or changed.startswith(f"{self.name}:{maker}.")
+                   for maker in new.makers(name) for changed in self.changed)
+
+    def _missing(self, names: list[str]) -> None:
+        """Names that the new module does not have: deleted, renamed or set at run time."""
+        old, new = vars(self.module), vars(self.draft)
+        for name in names:
+            value = old[name]
+            bound = name in self.old_outline if self.old_outline is not None \
+                else self._is_mine(value)
+            if not bound:
+                self.namespace[name] = value
+            elif (other := self._renamed(name)) is not None:
+                self.pair(value, new[other], other, False)
+                self.plan.replace(value, new[other])
+                self.deleted[name] = None
+            else:
+                mine = self._is_mine(value) or self.old_outline is not None \
+                    and not self.old_outline.is_import(name)
+                self.deleted[name] = value if mine else None
+
+    def _renamed(self, name: str) -> str | None:
+        """The new name of a definition that is otherwise the same."""
+        body = self.old_outline.body(name) if self.old_outline is not None else []
+        if not body:
+            return None
+        found = [other for other in self.outline if self.outline.body(other) == body
+                 and other not in vars(self.module) and other in vars(self.draft)]
+        return found[0] if len(found) == 1 else None
+
+    def _is_mine(self, value: Any) -> bool:
+        return isinstance(value, (type, FunctionType)) and value.__module__ == self.name
+
+    # Functions that the namespace does not lead to, and values.
+
+    def leftovers(self) -> None:
+        """Match functions that are registered somewhere, but bound to no name."""
+        olds, news = functions_with(vars(self.module), vars(self.draft))
+        old_by_name = _by_qualname(olds)
+        for qualname, candidates in _by_qualname(news).items():
+            mates = old_by_name.get(qualname, [])
+            if "<locals>" not in qualname and len(mates) == len(candidates):
+                for old, new in zip(mates, candidates):
+                    if not self.plan.decided(old, new):
+                        self.pair(old, new, qualname, False)
+        for old in olds:
+            for code in self._codes_for(old.__code__, news):
+                self.plan.move_code(old.__code__, code)
+        self.plan.give_globals(self.draft, self.module, news)
+
+    def _codes_for(self, old: CodeType, news: list[FunctionType]) -> list[CodeType]:
+        """The one new code for a closure that nothing has matched."""
+        if "<locals>" not in old.co_qualname or id(old) in self.plan.codes:
+            return []
+        found = {id(f.__code__): f.__code__ for f in news
+                 if f.__code__.co_qualname == old.co_qualname}
+        return list(found.values()) if len(found) == 1 else []
+
+    def remaining_values(self) -> None:
+        old, new = vars(self.module), vars(self.draft)
+        for name in old:
+            if name in new and name not in self.namespace:
+                self._value(name, old[name], new[name])
+
+    def _value(self, name: str, old: Any, new: Any) -> None:
+        if old is new:
+            self.namespace[name] = old
+            return
+        if name.startswith("__") and name.endswith("__") or self.outline.is_import(name):
+            self.namespace[name] = new
+            return
+        if self._same_initialiser(name, old, new):
+            self.namespace[name] = old
+            self.state.append(f"{self.name}:{name}")
+            if self._may_move(new) and not self.plan.decided(old, new):
+                self._keep_value(old, new, name)
+            return
+        self.namespace[name] = new
+        self.changed.append(f"{self.name}:{name}")
+        if self.plan.decided(old, new):
+            pass
+        elif isinstance(old, (type, FunctionType)) and self._is_mine(old) and id(new) in self._fresh:
+            self.pair(old, new, name, True)
+            self.plan.replace(old, new)
+        elif self._may_move(new) and self._may_move_away(old):
+            self.plan.replace(old, new)
+        else:
+            self.values.append((name, old, new))
+
+    def _same_initialiser(self, name: str, old: Any, new: Any) -> bool:
+        if self.old_outline is None:
+            return True
+        contents = isinstance(old, CONTAINERS) and isinstance(new, CONTAINERS)
+        return name in self.old_outline and (
+            self.old_outline.source(name, mutations=contents)
+            == self.outline.source(name, mutations=contents))
+
+    def _keep_value(self, old: Any, new: Any, name: str) -> None:
+        if isinstance(new, (type, FunctionType)) or is_wrapper(new) and type(old) is type(new):
+            self.pair(old, new, name, False)
+        else:
+            self.plan.keep(old, new)
+
+    def _may_move(self, new: Any) -> bool:
+        """Whether the execution made this object, and its identity counts."""
+        if isinstance(new, _VALUES):
+            return False
+        return id(new) in self._fresh or type(new) in CONTAINERS
+
+    def _may_move_away(self, old: Any) -> bool:
+        """Whether an old value belongs to this module, wherever else it is."""
+        if type(old) in CONTAINERS:
+            return True
+        kind = type(old)
+        return (kind.__flags__ & (1 << 9) != 0  # a heap type
+                and self._belongs_to_the_program(kind.__module__))
+
+    @staticmethod
+    def _belongs_to_the_program(name: str) -> bool:
+        from .source import records
+        return name in records or name == "__main__"
+
+    def new_items(self) -> dict[str, Any]:
+        """Names whose object is not going to be there by being replaced."""
+        items = {}
+        for name, new in self.namespace.items():
+            old = self.before.get(name, _MISSING)
+            replacement = self.plan.replaced.get(id(old), (old, old))[1]
+            if replacement is not new and self.plan.resolve(new) is not old:
+                items[name] = new
+        return items
+
+    def old_namespace(self, replaced: list[tuple[Any, Any]]) -> dict[str, Any]:
+        """The module's names as they were before, for its hook."""
+        olds = {id(new): old for old, new in replaced}
+        return {name: olds.get(id(value), value) for name, value in self.before.items()}
+
+    # One pair of objects.
+
+    def pair(self, old: Any, new: Any, qualname: str, edited: bool) -> bool:
+        """Decide the fate of two objects that belong together.
+
+        Returns whether something in them runs new code.
+        """
+        if old is new:
+            return False
+        key = id(old), id(new)
+        if key in self._changes:
+            return self._changes[key]
+        self._changes[key] = False
+        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+            changed = self._functions(old, new, edited)
+        elif isinstance(old, type) and isinstance(new, type):
+            changed = self._classes(old, new, edited)
+        elif type(old) is type(new) and is_wrapper(old):
+            changed = self._wrappers(old, new, edited)
+        else:
+            self.plan.replace(old, new)
+            self.changed.append(f"{self.name}:{qualname}")
+            changed = True
+        self._changes[key] = changed
+        return changed
+
+    def _functions(self, old: FunctionType, new: FunctionType, edited: bool) -> bool:
+        self._move_codes(old.__code__, new.__code__)
+        mine = old.__globals__ is vars(self.module) and new.__globals__ is vars(self.draft)
+        if edited:
+            same = False
+        elif mine:
+            same = codes.same_code(old.__code__, new.__code__) and self._same_header(old, new)
+        else:
+            same = codes.replaceable(old.__code__, new.__code__)
+        if same:
+            self.plan.keep(old, new)
+        else:
+            self.plan.replace(old, new)
+            if mine and "<locals>" not in new.__code__.co_qualname:
+                self.changed.append(f"{self.name}:{new.__code__.co_qualname}")
+        inner = self._parts(old, new)
+        if same and inner:
+            self.plan.refreshed.append((old, new))
+        return inner or not same
+
+    def _move_codes(self, old: CodeType, new: CodeType) -> None:
+        self.plan.move_code(old, new)
+        for old_inner, new_inner in self.record.pair_inner(old, new):
+            self.plan.move_code(old_inner, new_inner)
+        for old_inner, new_inner in codes.pair_inner(old, new):
+            self.plan.move_code(old_inner, new_inner)
+
+    def _same_header(self, old: FunctionType, new: FunctionType) -> bool:
+        headers = [known.get((f.__code__.co_qualname, f.__code__.co_firstlineno))
+                   for f, known in ((old, self._old_headers), (new, self._headers))]
+        if None not in headers:
+            return headers[0] == headers[1]
+        return (repr(old.__defaults__) == repr(new.__defaults__)
+                and repr(old.__kwdefaults__) == repr(new.__kwdefaults__))
+
+    def _wrappers(self, old: Any, new: Any, edited: bool) -> bool:
+        changed = self._parts(old, new)
+        # Results that old code has computed are not carried over.
+        if edited or changed and isinstance(old, LRU_CACHE):
+            self.plan.replace(old, new)
+            return True
+        self.plan.keep(old, new)
+        if changed:
+            self.plan.refreshed.append((old, new))
+        return changed
+
+    def _parts(self, old: Any, new: Any) -> bool:
+        changed = False
+        new_parts = parts(new)
+        for label, old_part in parts(old).items():
+            new_part = new_parts.get(label, _MISSING)
+            if new_part is old_part or not self._is_made_here(new_part):
+                continue
+            if isinstance(old_part, type) == isinstance(new_part, type) and is_wrapper(old_part) \
+                    == is_wrapper(new_part):
+                changed |= self.pair(old_part, new_part, str(label), False)
+        return changed
+
+    def _is_made_here(self, obj: Any) -> bool:
+        return isinstance(obj, (type, FunctionType)) and id(obj) in self._fresh \
+            or is_wrapper(obj) and not isinstance(obj, type)
+
+    # Classes.
+
+    def _classes(self, old: type, new: type, edited: bool) -> bool:
+        if new.__module__ != self.name:
+            if id(new) in self._fresh:
+                self.plan.replace(old, new)
+            return True
+        outlines = [_class_outline(o, c.__qualname__)
+                    for o, c in ((self.old_outline, old), (self.outline, new))]
+        before = len(self.changed)
+        same = not edited and self._same_ancestors(old, new) \
+            and self._same_class_source(old, new, outlines)
+        members = self._members(old, new, *outlines, same)
+        if same and not members:
+            self.plan.keep(old, new)
+            self._keep_members(old, new)
+            return False
+        self.plan.replace(old, new)
+        self.plan.classes.append((old, new))
+        self._carry(old, new, *outlines, edited)
+        if isinstance(new, enum.EnumType) and isinstance(old, enum.EnumType):
+            self._enum_members(old, new)
+        if isinstance(new, abc.ABCMeta) and isinstance(old, abc.ABCMeta):
+            for ref in _abc._get_dump(old)[0]:
+                if (registered := ref()) is not None:
+                    self.plan.registered.append((new, registered))
+        if len(self.changed) == before or not same and not members:
+            self.changed.append(f"{self.name}:{new.__qualname__}")
+        return True
+
+    def _same_ancestors(self, old: type, new: type) -> bool:
+        if self.plan.resolve(type(new)) is not type(old) or self.plan.is_replaced(type(old)):
+            return False
+        return len(old.__bases__) == len(new.__bases__) and all(
+            self.plan.resolve(n) is o and not self.plan.is_replaced(o)
+            for o, n in zip(old.__bases__, new.__bases__))
+
+    def _same_class_source(self, old: type, new: type, outlines: list[Outline | None]) -> bool:
+        old_outline, outline = outlines
+        if old_outline is None or outline is None:
+            return set(vars(old)) == set(vars(new))
+        if set(old_outline) != set(outline):
+            return False
+        if old.__doc__ != new.__doc__ or \
+                getattr(old, "__match_args__", ()) != getattr(new, "__match_args__", ()):
+            return False
+        if repr(vars(old).get("__annotations__")) != repr(vars(new).get("__annotations__")):
+            return False
+        return all(old_outline.is_definition(name) and outline.is_definition(name)
+                   or old_outline.source(name) == outline.source(name) for name in outline)
+
+    def _members(self, old: type, new: type, old_outline: Outline | None,
+                 outline: Outline | None, same: bool) -> bool:
+        """Match what two classes define. Returns whether any of it changed."""
+        changed = False
+        before, after = vars(old), vars(new)
+        for name, value in after.items():
+            if name in _OF_A_CLASS or name not in before or before[name] is value:
+                continue
+            mate = before[name]
+            if isinstance(value, (FunctionType, type)) or is_wrapper(value) and type(value) \
+                    is type(mate):
+                if isinstance(value, (FunctionType, type)) and id(value) not in self._fresh:
+                    continue
+                edited = self._edited(old_outline, outline, name)
+                changed |= self.pair(mate, value, f"{new.__qualname__}.{name}", edited)
+        return changed
+
+    def _keep_members(self, old: type, new: type) -> None:
+        """What is in a class that is forgotten is what is in the kept one."""
+        if isinstance(new, enum.EnumType):
+            for name, member in new.__members__.items():
+                if name in old.__members__:  # type: ignore[attr-defined]
+                    self.plan.keep(old.__members__[name], member)  # type: ignore[attr-defined]
+
+    def _carry(self, old: type, new: type, old_outline: Outline | None,
+               outline: Outline | None, edited: bool) -> None:
+        """Take over attributes that have changed, or been added, at run time."""
+        if isinstance(new, enum.EnumType) or old_outline is None or outline is None:
+            return
+        before, after = vars(old), vars(new)
+        for name, value in before.items():
+            if name in _OF_A_CLASS or isinstance(
+                    value, (MemberDescriptorType, GetSetDescriptorType)):
+                continue
+            if name not in old_outline:
+                dunder = name.startswith("__") and name.endswith("__")
+                if name not in after and not edited and not dunder:
+                    self.plan.carried.append((new, name, value))
+            elif name in after and not old_outline.is_definition(name) \
+                    and not outline.is_definition(name) \
+                    and old_outline.source(name) == outline.source(name) \
+                    and not isinstance(after[name], (MemberDescriptorType, GetSetDescriptorType)):
+                self.plan.carried.append((new, name, value))
+
+    def _enum_members(self, old: enum.EnumType, new: enum.EnumType) -> None:
+        news = new.__members__
+        for name, member in old.__members__.items():
+            if name in news:
+                self.plan.replace(member, news[name])
+            else:
+                self.deleted[f"{new.__qualname__}.{name}"] = member
+        if isinstance(new, enum.EnumType) and issubclass(new, enum.Flag):
+            for value, member in old._value2member_map_.items():
+                if member.name not in old.__members__:
+                    try:
+                        self.plan.replace(member, new(value))
+                    except ValueError:
+                        pass
+
+
+def _class_outline(outline: Outline | None, qualname: str) -> Outline | None:
+    for name in qualname.split("."):
+        if outline is None:
+            return None
+        outline = outline.classes.get(name)
+    return outline
+
+
+def _by_qualname(functions: list[FunctionType]) -> dict[str, list[FunctionType]]:
+    found: dict[str, list[FunctionType]] = {}
+    for function in sorted(functions, key=lambda f: f.__code__.co_firstlineno):
+        found.setdefault(function.__code__.co_qualname, []).append(function)
+    return found

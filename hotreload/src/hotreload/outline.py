@@ -1,0 +1,255 @@
+"""What the text of a module says about its names.
+
+An outline answers whether the source of a definition, or of the initialiser of
+a value, has been edited. Positions do not matter, nor do comments.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cached_property
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+DEFINITIONS = (*FUNCTIONS, ast.ClassDef)
+
+
+class Outline:
+    """The names that one block (a module or a class body) binds."""
+
+    def __init__(self, body: list[ast.stmt], qualname: str = "") -> None:
+        self._prefix = f"{qualname}." if qualname else ""
+        self._binders: dict[str, list[ast.AST]] = defaultdict(list)
+        self._mutators: dict[str, list[ast.AST]] = defaultdict(list)
+        for statement in statements(body):
+            for name in _bound(statement):
+                self._binders[name].append(statement)
+            if (name := _mutated(statement)) is not None:
+                self._mutators[name].append(statement)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._binders
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._binders)
+
+    def is_definition(self, name: str) -> bool:
+        """Whether a ``def`` or ``class`` binds the name."""
+        return any(isinstance(node, DEFINITIONS) for node in self._binders.get(name, ()))
+
+    def source(self, name: str, *, mutations: bool = False) -> list[str]:
+        """What binds a name, in a form that can be compared.
+
+        With ``mutations`` also what fills it afterwards: ``TABLE["a"] = 1``.
+        """
+        nodes = self._binders.get(name, [])
+        if mutations:
+            nodes = nodes + self._mutators.get(name, [])
+        return [_dump(node) for node in nodes]
+
+    def is_import(self, name: str) -> bool:
+        nodes = self._binders.get(name, ())
+        return any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes)
+
+    def body(self, name: str) -> list[str]:
+        """What a class or function is made of, apart from its name."""
+        for node in self._binders.get(name, ()):
+            if isinstance(node, DEFINITIONS):
+                dumped = _dump(node)
+                return [type(node).__name__, dumped.replace(repr(name), "''")]
+        return []
+
+    @cached_property
+    def classes(self) -> dict[str, Outline]:
+        """The outlines of the classes in this block, by name."""
+        return {name: Outline(node.body, self._prefix + name)
+                for name, nodes in self._binders.items() for node in nodes
+                if isinstance(node, ast.ClassDef)}
+
+    @cached_property
+    def headers(self) -> dict[tuple[str, int], str]:
+        """Decorators, arguments and annotations of each function.
+
+        The key is the qualified name and the first line, as code objects have
+        them.
+        """
+        found = {}
+        for nodes in self._binders.values():
+            for node in nodes:
+                if isinstance(node, FUNCTIONS):
+                    first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
+                    found[self._prefix + node.name, first] = _header(node)
+        for outline in self.classes.values():
+            found.update(outline.headers)
+        return found
+
+    def decorators(self, name: str) -> list[str]:
+        """The decorators of a definition, and what else makes the object."""
+        parts = []
+        for node in self._binders.get(name, ()):
+            if isinstance(node, DEFINITIONS):
+                parts += map(_dump, node.decorator_list)
+            if isinstance(node, ast.ClassDef):
+                parts += map(_dump, [*node.bases, *node.keywords])
+        return parts
+
+    def makers(self, name: str) -> set[str]:
+        """Names that the decorators and keywords of a definition refer to."""
+        found = set()
+        for node in self._binders.get(name, ()):
+            if isinstance(node, DEFINITIONS):
+                parts = list(node.decorator_list)
+                if isinstance(node, ast.ClassDef):
+                    parts += [keyword.value for keyword in node.keywords]
+                found |= {n.id for part in parts for n in ast.walk(part)
+                          if isinstance(n, ast.Name)}
+        return found
+
+    def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
+        """Pairs (name there, name here) of what is imported from a module."""
+        seen = set()
+        for nodes in self._binders.values():
+            for node in nodes:
+                if not isinstance(node, ast.ImportFrom) or id(node) in seen:
+                    continue
+                seen.add(id(node))
+                if _absolute(node, package) == module:
+                    yield from ((alias.name, alias.asname or alias.name)
+                                for alias in node.names)
+
+
+def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """The statements of a block, also those in its ``if``, ``try``, ``for``…"""
+    for statement in body:
+        yield statement
+        if isinstance(statement, DEFINITIONS):
+            continue
+        for field in ("body", "orelse", "finalbody"):
+            yield from statements(getattr(statement, field, ()))
+        for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
+            yield from statements(part.body)
+
+
+def imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
+    """Names of modules that may be imported anywhere in a module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def skeleton(text: bytes) -> tuple[str, set[str], set[str]]:
+    """What is left of a module without the bodies of its functions.
+
+    Also the names used by decorators, metaclasses and defaults, and by the
+    headers and bodies of classes: what they refer to runs at import.
+    """
+    tree = ast.parse(text)
+    makers: set[str] = set()
+    bases: set[str] = set()
+
+    def visit(body: list[ast.stmt], in_class: bool) -> None:
+        for statement in statements(body):
+            if isinstance(statement, FUNCTIONS):
+                statement.body = []
+                parts = [*statement.decorator_list, statement.args]
+                if statement.returns is not None:
+                    parts.append(statement.returns)
+                makers.update(_names(parts))
+            elif isinstance(statement, ast.ClassDef):
+                makers.update(_names([*statement.decorator_list, *statement.keywords]))
+                bases.update(_names(statement.bases))
+                visit(statement.body, True)
+            elif in_class:
+                makers.update(_names([statement]))
+    visit(tree.body, False)
+    return ast.dump(tree), makers, bases
+
+
+def _names(nodes: list[ast.AST]) -> Iterator[str]:
+    for node in nodes:
+        for part in ast.walk(node):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):
+                yield part.id
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if not node.level:
+        return node.module or ""
+    base = package.rsplit(".", node.level - 1)[0] if node.level > 1 else package
+    return f"{base}.{node.module}" if node.module else base
+
+
+def _header(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    parts: list[ast.AST | None] = [*node.decorator_list, node.args, node.returns,
+                                   *node.type_params]
+    return " ".join(_dump(part) for part in parts if part is not None)
+
+
+def _dump(node: ast.AST) -> str:
+    """The node without positions; of a block statement only its head."""
+    if isinstance(node, (ast.For, ast.AsyncFor)):
+        return ast.dump(node.target) + ast.dump(node.iter)
+    if isinstance(node, (ast.With, ast.AsyncWith)):
+        return " ".join(ast.dump(item) for item in node.items)
+    if isinstance(node, ast.Match):
+        return ast.dump(node.subject)
+    if isinstance(node, (ast.If, ast.While)):
+        return ast.dump(node.test)
+    return ast.dump(node)
+
+
+def _bound(statement: ast.stmt) -> Iterator[str]:
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            yield statement.name
+            return
+        case ast.Import():
+            for alias in statement.names:
+                yield alias.asname or alias.name.partition(".")[0]
+            return
+        case ast.ImportFrom():
+            for alias in statement.names:
+                yield alias.asname or alias.name
+            return
+        case ast.AnnAssign(value=None):
+            return
+    for node in _expressions(statement):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id
+        elif isinstance(node, (ast.MatchAs, ast.MatchStar)) and node.name:
+            yield node.name
+
+
+def _expressions(statement: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a statement, without statements or scopes in it."""
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, (ast.stmt, ast.ExceptHandler)):
+            continue
+        yield child
+        if not isinstance(child, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp,
+                                  ast.GeneratorExp)):
+            yield from _expressions(child)
+
+
+def _mutated(statement: ast.stmt) -> str | None:
+    """The name whose object a statement fills: ``x[1] = 2``, ``x.append(3)``."""
+    node: ast.AST
+    match statement:
+        case ast.Assign(targets=[(ast.Subscript() | ast.Attribute()) as node]):
+            pass
+        case ast.AugAssign(target=node):
+            pass
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as node)):
+            pass
+        case ast.Delete(targets=[ast.Subscript() as node]):
+            pass
+        case _:
+            return None
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        node = node.value
+    return node.id if isinstance(node, ast.Name) else None

@@ -1,0 +1,343 @@
+"""A reload: completely, or not at all.
+
+    select    which modules have been edited (nothing else is done if none)
+    bodies    if only bodies of functions have been: swap code objects, done
+    execute   in drafts; the program does not see them
+    match     old objects with new ones
+    migrate   instances that do not fit
+    remap     everything at once
+    settle    names that are gone; from-imports of plain values
+    hooks     `__reload__` of modules and classes
+
+Up to *remap* nothing has changed, but for what the module itself does to
+others when it is executed. An exception after that undoes all.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from types import ModuleType
+from typing import Any
+
+from . import bodies, execute, instances, main_program, source
+from .errors import ReloadError, ReloadRefused
+from .functions import LRU_CACHE
+from .journal import Journal
+from .match import Matcher, Plan
+from .report import Report
+from .source import Record, Source
+from .users import users_of
+
+STAGES = ("select", "execute", "match", "migrate", "prepare", "remap", "settle", "hooks")
+
+probe: Callable[[str], None] | None = None
+"""Called after each stage, for tests. What it raises makes the reload fail there."""
+
+_lock = threading.RLock()
+
+
+def reload(modules: ModuleType | str | Iterable[ModuleType | str] | None = None, *,
+           force: bool = False) -> Report:
+    """Take edited modules into the running program, completely or not at all.
+
+    `modules` is a module or its name, or several, which are one transaction;
+    without it, all modules of the program. Modules whose file has not been
+    edited are left alone, unless `force` is true.
+
+    Raises what compiling or executing a module raises, what a `__reload__` hook
+    raises, or `ReloadRefused` if the edit cannot be taken in. Then the program is as
+    it was.
+    """
+    begin = time.perf_counter()
+    with _lock:
+        selected = _select(modules, force)
+        if not selected:
+            return Report(seconds=time.perf_counter() - begin)
+        with execute.collector_paused():
+            report = _Reload(selected, force).run()
+        report.seconds = time.perf_counter() - begin
+        return report
+
+
+Selected = list[tuple[ModuleType, Record, Source]]
+
+
+def _select(modules: Any, force: bool) -> Selected:
+    if modules is None:
+        candidates = list(source.records.values())
+        if not force:
+            candidates = source.touched(candidates)
+        found = [(sys.modules[record.name], record) for record in candidates
+                 if record.name in sys.modules]
+    else:
+        if isinstance(modules, (ModuleType, str)):
+            modules = [modules]
+        found = []
+        for module in modules:
+            if isinstance(module, str):
+                if module not in sys.modules:
+                    raise ReloadError(f"{module} is not imported")
+                module = sys.modules[module]
+            if not isinstance(module, ModuleType):
+                raise TypeError(f"{module!r} is not a module")
+            found.append((module, source.record_of(module)))
+    selected = []
+    for module, record in found:
+        if not force and record.stamp is not None and not source.touched([record]):
+            continue
+        stamp = source.stamp(record.path)
+        if stamp is None:
+            continue
+        text = source.read(record.path)
+        if not force and record.source is not None and record.source.text == text:
+            record.stamp = stamp
+            continue
+        new = Source(text, record.path, getattr(module, "__loader__", None))
+        selected.append((module, record, new, stamp))
+    return _in_order(selected)
+
+
+def _in_order(selected: list[Any]) -> list[Any]:
+    """Modules that others import come before these."""
+    if len(selected) < 2:
+        return selected
+    by_name = {module.__name__: item for item in selected for module in item[:1]}
+    ordered: dict[str, Any] = {}
+    visiting: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name not in by_name or name in visiting:
+            return
+        visiting.add(name)
+        module, _, new, _ = by_name[name]
+        package = module.__package__ or ""
+        for needed in new.imports(package):
+            visit(needed)
+        ordered[name] = by_name[name]
+    for name in by_name:
+        visit(name)
+    return list(ordered.values())
+
+
+def reached(stage: str) -> None:
+    if probe is not None:
+        probe(stage)
+
+
+class _Reload:
+    """One transaction."""
+
+    def __init__(self, selected: list[Any], force: bool) -> None:
+        self.selected = selected
+        self.force = force
+        self.journal = Journal()
+        self.report = Report(modules=tuple(module.__name__ for module, *_ in selected))
+
+    def run(self) -> Report:
+        reached("select")
+        for _, _, new, _ in self.selected:
+            new.code  # a syntax error ends it here
+        if not self.force and self._bodies():
+            return self._done()
+        try:
+            self._remap()
+        except BaseException:
+            self.journal.undo()
+            raise
+        return self._done()
+
+    def _done(self) -> Report:
+        for _, record, new, stamp in self.selected:
+            record.source, record.stamp = new, stamp
+        return self.report
+
+    # The cheap way.
+
+    def _bodies(self) -> bool:
+        plans = []
+        for module, record, new, _ in self.selected:
+            plan = bodies.plan(module, record, new)
+            if plan is None:
+                return False
+            plans.append(plan)
+        try:
+            reached("match")
+            for plan in plans:
+                plan.apply(self.journal)
+            reached("prepare")
+            inner = [pair for plan in plans for pair in plan.inner]
+            if inner:
+                self.report.references = gc.remap(inner).references  # type: ignore[attr-defined]
+        except BaseException:
+            self.journal.undo()
+            raise
+        for plan in plans:
+            plan.finish()
+            self.report.changed += plan.changed
+        self.report.way = "bodies"
+        return True
+
+    # The way that executes the modules.
+
+    def _remap(self) -> None:
+        gc.collect(0)
+        drafts = self._execute()
+        reached("execute")
+        fresh = {id(obj) for obj in gc.get_objects(generation=0)}
+        plan = Plan()
+        matchers = [Matcher(plan, module, draft, record, new, fresh)
+                    for (module, record, new, _), draft in zip(self.selected, drafts)]
+        for step in (Matcher.definitions, Matcher.remaining_values, Matcher.leftovers):
+            for matcher in matchers:
+                step(matcher)
+        reached("match")
+        hooked = instances.migrate(plan, self.journal)
+        reached("migrate")
+        Commit(self, plan, matchers, hooked).run()
+
+    def _execute(self) -> list[ModuleType]:
+        drafts = []
+        modules = [module for module, *_ in self.selected]
+        with execute.drafts_in_place(modules):
+            for module, record, new, _ in self.selected:
+                draft = execute.draft_of(module)
+                if module.__name__ == "__main__":
+                    code = main_program.prepare(module, draft, record, new)
+                else:
+                    code = new.code
+                execute.execute(draft, code)
+                drafts.append(draft)
+        return drafts
+
+
+class Commit:
+    """Carries out a plan, or takes it back."""
+
+    def __init__(self, transaction: _Reload, plan: Plan, matchers: list[Matcher],
+                 hooked: list[tuple[Any, dict[str, Any]]]) -> None:
+        self.plan = plan
+        self.matchers = matchers
+        self.hooked = hooked
+        self.journal = transaction.journal
+        self.report = transaction.report
+
+    def run(self) -> None:
+        self._prepare()
+        reached("prepare")
+        # Objects in these lists are not replaced, those elsewhere are.
+        forward, undoable = self.plan.pairs()
+        try:
+            result = gc.remap(forward)  # type: ignore[attr-defined]
+        except (TypeError, ValueError) as error:
+            raise ReloadRefused(str(error)) from error
+        self.report.references = result.references
+        settled = Journal()
+        try:
+            reached("remap")
+            self._settle(settled)
+            reached("settle")
+            self._hooks(settled, forward[:undoable])
+            reached("hooks")
+        except BaseException:
+            settled.undo()
+            gc.remap([(new, old) for old, new in forward[:undoable]])  # type: ignore[attr-defined]
+            raise
+        self._report(result, forward)
+
+    def _prepare(self) -> None:
+        """What does not show before the remap: new classes, new names."""
+        for cls, name, value in self.plan.carried:
+            type.__setattr__(cls, name, value)
+        for cls, registered in self.plan.registered:
+            cls.register(registered)  # type: ignore[attr-defined]
+        for old, new in self.plan.refreshed:
+            for name in ("__doc__", "__annotations__", "__dict__"):
+                self._refresh(old, new, name)
+        for matcher in self.matchers:
+            namespace = vars(matcher.module)
+            self.journal.restore_mapping_later(namespace)
+            namespace.update(matcher.new_items())
+
+    def _refresh(self, old: Any, new: Any, name: str) -> None:
+        """A wrapper that stays tells of the function that it wraps now."""
+        if isinstance(old, LRU_CACHE) or not hasattr(old, "__wrapped__"):
+            return
+        if name == "__dict__":
+            for key, value in vars(new).items():
+                if key not in vars(old):
+                    self.journal.set_item(vars(old), key, value)
+        elif getattr(old, name, None) != getattr(new, name, None):
+            self.journal.set_attribute(old, name, getattr(new, name))
+
+    def _settle(self, journal: Journal) -> None:
+        for matcher in self.matchers:
+            namespace = vars(matcher.module)
+            journal.restore_mapping_later(namespace)
+            for name in matcher.deleted:
+                namespace.pop(name, None)
+            for name, old, new in matcher.values:
+                _follow_imports(matcher.module, name, old, new, journal)
+
+    def _hooks(self, journal: Journal, replaced: list[tuple[Any, Any]]) -> None:
+        for matcher in self.matchers:
+            hook = vars(matcher.module).get("__reload__")
+            if hook is not None:
+                for name, value in list(vars(matcher.module).items()):
+                    if type(value) in (list, dict, set):
+                        journal.note(_restorer(value))
+                hook(matcher.old_namespace(replaced))
+        for instance, old in self.hooked:
+            state = instances.attributes(instance)
+            journal.note(lambda i=instance, s=state: instances.restore_attributes(i, s))
+            instance.__reload__(old)
+
+    def _report(self, result: Any, forward: list[tuple[Any, Any]]) -> None:
+        report = self.report
+        report.way = "remap"
+        report.instances = len(self.plan.rebuilt)
+        gone: dict[str, Any] = {}
+        ours = {id(forward)} | {id(pair) for pair in forward}
+        for matcher in self.matchers:
+            report.changed += dict.fromkeys(matcher.changed)
+            report.added += matcher.added
+            report.kept += matcher.state
+            gone |= {f"{matcher.name}:{name}": obj for name, obj in matcher.deleted.items()
+                     if obj is not None}
+            ours |= {id(matcher.deleted), id(matcher.namespace)}
+            for name in matcher.deleted:
+                gone.setdefault(f"{matcher.name}:{name}", None)
+        report.deleted = users_of(gone, ours | {id(gone)})
+
+
+def _restorer(container: Any) -> Callable[[], None]:
+    items = container.copy()
+
+    def undo() -> None:
+        container.clear()
+        (container.extend if isinstance(container, list) else container.update)(items)
+    return undo
+
+
+def _follow_imports(module: ModuleType, name: str, old: Any, new: Any,
+                    journal: Journal) -> None:
+    """Bind an edited value where other modules have imported it by name.
+
+    Numbers, strings and the like have no identity that could be followed.
+    """
+    for record in list(source.records.values()):
+        other = sys.modules.get(record.name)
+        if other is None or other is module or record.source is None:
+            continue
+        namespace = vars(other)
+        package = getattr(other, "__package__", None) or ""
+        if not any(value is old for value in namespace.values()):
+            continue
+        for there, here in record.source.outline.imported_from(module.__name__, package):
+            if there == "*":
+                here = name
+            if there in (name, "*") and namespace.get(here) is old:
+                journal.set_item(namespace, here, new)
