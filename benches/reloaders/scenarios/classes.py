@@ -86,7 +86,7 @@ add("the dict lost", "class B:\n    __slots__ = ()\nclass A(B):\n    def __init_
     "assert a.x == 5 and not hasattr(a, '__dict__')")
 add("slots gained, with a subclass elsewhere", "class A:\n    def __init__(self):\n        self.x = 5\n",
     "import m, user; b = user.B(); b.y = 6", ("class A:", "class A:\n    __slots__ = ('x',)"),
-    "assert type(b) is user.B and isinstance(b, m.A) and (b.x, b.y) == (5, 6) and b.f() == 5",
+    "assert type(b) is user.B and isinstance(b, m.A) and (b.x, b.y) == (5, 6) and m.A.__slots__",
     others={"user.py": "from m import A\nclass B(A):\n    def f(self):\n        return self.x"})
 add("weak references to instances that are rebuilt", "class A:\n    def __init__(self):\n"
     "        self.x = 5\n", "import m, weakref; a = m.A(); ref = weakref.ref(a)",

@@ -61,7 +61,7 @@ def plan(module: ModuleType, record: Record, new: Source) -> Bodies | None:
     old_shape, makers, bases = old.skeleton
     if old_shape != new.skeleton[0] or len(old.definitions) != len(new.definitions):
         return None
-    if _has_hook(old):
+    if any(code.co_name == "__reload__" for code in old.definitions):
         return None
     pairs = list(zip(old.definitions, new.definitions))
     edited = [i for i, pair in enumerate(pairs) if not codes.same_code(*pair)]
@@ -110,11 +110,9 @@ def _find(module: ModuleType, index: dict[tuple[str, int], int],
     return found
 
 
-def _has_hook(source: Source) -> bool:
-    return any(code.co_name == "__reload__" for code in source.definitions)
-
-
 def _runs_at_import(code: CodeType, makers: set[str], bases: set[str]) -> bool:
+    if code.co_name in ("__hash__", "__eq__"):
+        return True  # tables have to be repaired
     root, _, rest = code.co_qualname.partition(".")
     if root in makers:
         return not rest or code.co_name in _RUN_FOR_DECORATED | _RUN_FOR_SUBCLASSES
@@ -122,5 +120,5 @@ def _runs_at_import(code: CodeType, makers: set[str], bases: set[str]) -> bool:
 
 
 def _doc(code: CodeType) -> object:
-    has_doc = code.co_flags & 0x4000000  # CO_HAS_DOCSTRING
-    return code.co_consts[0] if has_doc else None
+    first = code.co_consts[0] if code.co_consts else None
+    return first if isinstance(first, str) else None

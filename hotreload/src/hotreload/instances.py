@@ -44,8 +44,15 @@ class _Migration:
         self._anew: set[type] = set()
         self._fields: dict[type, dict[str, Callable[[], Any]]] = {}
         self._hooks: set[type] = set()
+        self._stranded: set[type] = set()
+        """Classes whose name has come to mean something else."""
+        self._husks: dict[type, type] = {}
 
     def find_classes(self) -> None:
+        for old, new in self.plan.replaced.values():
+            if isinstance(old, type) and not isinstance(new, type):
+                self._new[old] = _namesake(old)
+                self._stranded.add(old)
         for old, new in self.plan.classes:
             moved = layout(old) != layout(new)
             rehash = not moved and hashes_otherwise(old, new)
@@ -78,13 +85,16 @@ class _Migration:
         return made
 
     def find_instances(self) -> None:
-        wanted = self._anew | set(self._fields) | self._hooks
+        wanted = self._anew | set(self._fields) | self._hooks | self._stranded
         if not wanted:
             return
         for instance in [obj for obj in gc.get_referrers(*wanted) if type(obj) in wanted]:
             cls = type(instance)
             if self.plan.is_replaced(instance):
                 continue  # an enum member
+            if cls in self._stranded:
+                self._move(instance, self._new[cls])
+                continue
             state = attributes(instance)
             values = {name: make() for name, make in self._fields.get(cls, {}).items()
                       if name not in state}
@@ -93,11 +103,32 @@ class _Migration:
                 made = self._rebuild(instance, self._new.get(cls, cls), {**state, **values},
                                      hooked)
                 self.plan.add_rebuilt(instance, made)
+                self._retire(instance, cls)
             else:
                 for name, value in values.items():
                     self._set(instance, name, value)
             if cls in self._hooks:
                 self.hooked.append((instance, state))
+
+    def _retire(self, instance: Any, cls: type) -> None:
+        """Take an instance out of its class, which is going to be another one.
+
+        What is left of it neither has to fit the new class, nor is it finalized:
+        what it holds goes on in the new instance.
+        """
+        if layout(cls) == layout(self._new.get(cls, cls)):
+            return
+        if cls not in self._husks:
+            self._husks[cls] = _husk(cls, self._anew)
+        try:
+            self._move(instance, self._husks[cls])
+        except TypeError:
+            pass  # slots of several classes; gc.remap has the last word
+
+    def _move(self, instance: Any, cls: type) -> None:
+        before = type(instance)
+        object.__setattr__(instance, "__class__", cls)
+        self.journal.note(lambda: object.__setattr__(instance, "__class__", before))
 
     def _set(self, instance: Any, name: str, value: Any) -> None:
         object.__setattr__(instance, name, value)
@@ -111,6 +142,31 @@ class _Migration:
                     f"{_name(cls)} has no place for the attribute {name!r} of its live instances "
                     "(a __reload__ method could take it)")
         return made
+
+
+def _namesake(cls: type) -> type:
+    """A copy of a class, for the instances that it leaves."""
+    namespace = {name: value for name, value in vars(cls).items()
+                 if name not in ("__dict__", "__weakref__")
+                 and not isinstance(value, types.MemberDescriptorType)}
+    return type.__new__(type(cls), cls.__name__, cls.__bases__, namespace)
+
+
+def _husk(cls: type, without: set[type]) -> type:
+    """A class with the same layout, and without behaviour of its own."""
+    slots: list[str] = []
+    base: Any = cls
+    while base in without:
+        slots += [name for name, value in vars(base).items()
+                  if isinstance(value, types.MemberDescriptorType)
+                  and value.__objclass__ is base]
+        base = base.__base__
+    if cls.__dictoffset__ and not base.__dictoffset__:
+        slots.append("__dict__")
+    if cls.__weakrefoffset__ and not base.__weakrefoffset__:
+        slots.append("__weakref__")
+    return type.__new__(type, cls.__name__, (base,),
+                        {"__slots__": slots, "__del__": lambda self: None})
 
 
 def layout(cls: type) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ _MISSING = object()
 CONTAINERS = (list, dict, set, deque, bytearray)
 
 # Their identity means nothing, and the compiler shares them.
-_VALUES = (int, str, float, complex, bytes, type(None), type(...), type(NotImplemented),
+VALUES = (int, str, float, complex, bytes, type(None), type(...), type(NotImplemented),
            range, slice, CodeType, ModuleType)
 
 _OF_THE_MODULE = {"__name__", "__file__", "__cached__", "__loader__", "__package__",
@@ -62,6 +62,8 @@ class Plan:
         replacement can be undone.
         """
         if old is new or id(old) in self.replaced or id(new) in self._targets:
+            return
+        if isinstance(old, VALUES):
             return
         if id(new) in self.kept or self.is_kept(old):
             return
@@ -183,6 +185,8 @@ class Matcher:
             return False
         if old.decorators(name) != new.decorators(name):
             return True
+        if old.mutations(name) != new.mutations(name):
+            return True
         return any(f"{self.name}:{maker}" == changed or changed.startswith(f"{self.name}:{maker}.")
                    for maker in new.makers(name) for changed in self.changed)
 
@@ -288,7 +292,7 @@ class Matcher:
 
     def _may_move(self, new: Any) -> bool:
         """Whether the execution made this object, and its identity counts."""
-        if isinstance(new, _VALUES):
+        if isinstance(new, VALUES):
             return False
         return id(new) in self._fresh or type(new) in CONTAINERS
 
@@ -354,7 +358,7 @@ class Matcher:
         elif mine:
             same = codes.same_code(old.__code__, new.__code__) and self._same_header(old, new)
         else:
-            same = codes.replaceable(old.__code__, new.__code__)
+            same = codes.same_code(old.__code__, new.__code__)
         if same:
             self.plan.keep(old, new)
         else:
@@ -362,7 +366,7 @@ class Matcher:
             if mine and "<locals>" not in new.__code__.co_qualname:
                 self.changed.append(f"{self.name}:{new.__code__.co_qualname}")
         inner = self._parts(old, new)
-        if same and inner:
+        if same and hasattr(old, "__wrapped__"):
             self.plan.refreshed.append((old, new))
         return inner or not same
 
@@ -449,7 +453,7 @@ class Matcher:
         old_outline, outline = outlines
         if old_outline is None or outline is None:
             return set(vars(old)) == set(vars(new))
-        if set(old_outline) != set(outline):
+        if list(old_outline) != list(outline):
             return False
         if old.__doc__ != new.__doc__ or \
                 getattr(old, "__match_args__", ()) != getattr(new, "__match_args__", ()):
@@ -457,6 +461,7 @@ class Matcher:
         if repr(vars(old).get("__annotations__")) != repr(vars(new).get("__annotations__")):
             return False
         return all(old_outline.is_definition(name) and outline.is_definition(name)
+                   and old_outline.decorators(name) == outline.decorators(name)
                    or old_outline.source(name) == outline.source(name) for name in outline)
 
     def _members(self, old: type, new: type, old_outline: Outline | None,
@@ -467,9 +472,11 @@ class Matcher:
         for name, value in after.items():
             if name in _OF_A_CLASS or name not in before or before[name] is value:
                 continue
+            if outline is not None and name not in outline:
+                continue  # made by a decorator or metaclass
             mate = before[name]
-            if isinstance(value, (FunctionType, type)) or is_wrapper(value) and type(value) \
-                    is type(mate):
+            if isinstance(value, (FunctionType, type)) and isinstance(mate, (FunctionType, type)) \
+                    or is_wrapper(value) and type(value) is type(mate):
                 if isinstance(value, (FunctionType, type)) and id(value) not in self._fresh:
                     continue
                 edited = self._edited(old_outline, outline, name)

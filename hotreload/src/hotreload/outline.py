@@ -43,10 +43,8 @@ class Outline:
 
         With ``mutations`` also what fills it afterwards: ``TABLE["a"] = 1``.
         """
-        nodes = self._binders.get(name, [])
-        if mutations:
-            nodes = nodes + self._mutators.get(name, [])
-        return [_dump(node) for node in nodes]
+        found = [_dump(node) for node in self._binders.get(name, ())]
+        return found + self.mutations(name) if mutations else found
 
     def is_import(self, name: str) -> bool:
         nodes = self._binders.get(name, ())
@@ -93,6 +91,10 @@ class Outline:
             if isinstance(node, ast.ClassDef):
                 parts += map(_dump, [*node.bases, *node.keywords])
         return parts
+
+    def mutations(self, name: str) -> list[str]:
+        """What is done to an object after it has been bound: ``f.tag = 1``."""
+        return [_dump(node) for node in self._mutators.get(name, ())]
 
     def makers(self, name: str) -> set[str]:
         """Names that the decorators and keywords of a definition refer to."""

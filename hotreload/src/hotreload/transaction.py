@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 from typing import Any
 
-from . import bodies, execute, instances, main_program, source
+from . import bodies, execute, instances, main_program, singledispatch, source
 from .errors import ReloadError, ReloadRefused
 from .functions import LRU_CACHE
 from .journal import Journal
@@ -252,11 +252,17 @@ class Commit:
         """What does not show before the remap: new classes, new names."""
         for cls, name, value in self.plan.carried:
             type.__setattr__(cls, name, value)
+        for old, new in self.plan.classes:
+            bases = tuple(map(self.plan.resolve, new.__bases__))
+            if bases != new.__bases__:
+                self.journal.set_attribute(new, "__bases__", bases)
         for cls, registered in self.plan.registered:
             cls.register(registered)  # type: ignore[attr-defined]
         for old, new in self.plan.refreshed:
             for name in ("__doc__", "__annotations__", "__dict__"):
                 self._refresh(old, new, name)
+            if hasattr(old, "registry") and hasattr(old, "_clear_cache"):
+                singledispatch.merge(old, new, self.journal)
         for matcher in self.matchers:
             namespace = vars(matcher.module)
             self.journal.restore_mapping_later(namespace)
