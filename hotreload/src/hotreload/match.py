@@ -63,7 +63,7 @@ class Plan:
         """
         if old is new or id(old) in self.replaced or id(new) in self._targets:
             return
-        if isinstance(old, VALUES):
+        if type(old) in VALUES:
             return
         if id(new) in self.kept or self.is_kept(old):
             return
@@ -292,7 +292,7 @@ class Matcher:
 
     def _may_move(self, new: Any) -> bool:
         """Whether the execution made this object, and its identity counts."""
-        if isinstance(new, VALUES):
+        if type(new) in VALUES:
             return False
         return id(new) in self._fresh or type(new) in CONTAINERS
 

@@ -14,7 +14,7 @@ def merge(old: Any, new: Any, journal: Journal) -> None:
 
     What other modules have registered stays.
     """
-    before, after = (parts(f).get("cell registry") for f in (old, new))
+    before, after = (parts(f.register).get("cell registry") for f in (old, new))
     if not isinstance(before, dict) or not isinstance(after, dict):
         return
     for cls, function in after.items():

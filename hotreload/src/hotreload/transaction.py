@@ -28,6 +28,7 @@ from .errors import ReloadError, ReloadRefused
 from .functions import LRU_CACHE
 from .journal import Journal
 from .match import Matcher, Plan
+from .registrations import Registrations
 from .report import Report
 from .source import Record, Source
 from .users import users_of
@@ -135,6 +136,7 @@ class _Reload:
         self.selected = selected
         self.force = force
         self.journal = Journal()
+        self.registrations: Registrations | None = None
         self.report = Report(modules=tuple(module.__name__ for module, *_ in selected))
 
     def run(self) -> Report:
@@ -147,6 +149,8 @@ class _Reload:
             self._remap()
         except BaseException:
             self.journal.undo()
+            if self.registrations is not None:
+                self.registrations.withdraw()
             raise
         return self._done()
 
@@ -185,33 +189,35 @@ class _Reload:
 
     def _remap(self) -> None:
         gc.collect(0)
-        drafts = self._execute()
+        drafts: list[ModuleType] = []
+        try:
+            self._execute(drafts)
+        finally:
+            self.registrations = Registrations([item[0] for item in self.selected], drafts)
         reached("execute")
-        fresh = {id(obj) for obj in gc.get_objects(generation=0)}
         plan = Plan()
-        matchers = [Matcher(plan, module, draft, record, new, fresh)
+        matchers = [Matcher(plan, module, draft, record, new, self.registrations.fresh)
                     for (module, record, new, _), draft in zip(self.selected, drafts)]
         for step in (Matcher.definitions, Matcher.remaining_values, Matcher.leftovers):
             for matcher in matchers:
                 step(matcher)
         reached("match")
+        self.registrations.forget_duplicates()
         hooked = instances.migrate(plan, self.journal)
         reached("migrate")
         Commit(self, plan, matchers, hooked).run()
 
-    def _execute(self) -> list[ModuleType]:
-        drafts = []
+    def _execute(self, drafts: list[ModuleType]) -> None:
         modules = [module for module, *_ in self.selected]
         with execute.drafts_in_place(modules):
             for module, record, new, _ in self.selected:
                 draft = execute.draft_of(module)
+                drafts.append(draft)
                 if module.__name__ == "__main__":
                     code = main_program.prepare(module, draft, record, new)
                 else:
                     code = new.code
                 execute.execute(draft, code)
-                drafts.append(draft)
-        return drafts
 
 
 class Commit:
