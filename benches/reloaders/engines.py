@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import sys
 from pathlib import Path
+from typing import Any
 
 
 class Engine:
@@ -30,8 +31,11 @@ class Engine:
     def start(self, folder: Path, modules: list[str]) -> None:
         """Make it watch the modules, which are about to be imported."""
 
-    def imported(self) -> None:
-        """The program has been imported and has run for a while."""
+    def run(self, program: str) -> dict[str, Any]:
+        """Run the program that uses the modules. Returns its namespace."""
+        namespace: dict[str, Any] = {"__name__": "program"}
+        exec(compile(program, "before", "exec"), namespace)
+        return namespace
 
     def reload(self, modules: tuple[str, ...]) -> None:
         """Take the edited modules in, with any exception that the tool raises."""
@@ -63,9 +67,10 @@ class IPython(Engine):
         self.shell.run_line_magic("load_ext", "autoreload")
         self.shell.run_line_magic("autoreload", "2")
 
-    def imported(self) -> None:
-        # The hooks that a cell triggers, once the program has been imported.
-        self._cell()
+    def run(self, program: str) -> dict[str, Any]:
+        namespace = super().run(program)
+        self._cell()  # it notes what has been imported after a cell
+        return namespace
 
     def _cell(self) -> None:
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
@@ -101,13 +106,16 @@ class Hmr(Engine):
         import reactivity.hmr.core  # noqa: F401
 
     def start(self, folder: Path, modules: list[str]) -> None:
-        from reactivity.hmr.core import HMR_CONTEXT, SyncReloader
-        entry = folder / "entry_of_hmr.py"
-        entry.write_text("import m\n")
-        self.folder = folder
-        self.reloader = SyncReloader(str(entry), [str(folder)])
-        sys.excepthook = lambda *args: None
+        from reactivity.hmr.core import SyncReloader
+        self.entry = folder / "entry_of_hmr.py"
+        self.reloader = SyncReloader(str(self.entry), [str(folder)])
+
+    def run(self, program: str) -> dict[str, Any]:
+        # The program is the entry file. It is run again after an edit of what it uses.
+        from reactivity.hmr.core import HMR_CONTEXT
+        self.entry.write_text(program)
         self.effect = HMR_CONTEXT.effect(self.reloader.run_entry_file)
+        return vars(self.reloader.entry_module)
 
     def reload(self, modules: tuple[str, ...]) -> None:
         paths = {Path(sys.modules[name].__spec__.origin).resolve()

@@ -19,7 +19,19 @@ INTRODUCTION = """\
 the program should see afterwards ([`benches/reloaders/scenarios`](../benches/reloaders/scenarios)).
 Each runs in a process of its own, through each tool's real engine, all in one run. The time is that of the
 reload alone, the median of all scenarios.
+
+✓ is a pass. ↻ is one for which the tool has run the program again from its beginning: the asserts hold,
+but of the state that the program had nothing is left. · is a failure.
 """
+
+
+def kept_state(result: dict[str, Any]) -> bool:
+    """Whether a scenario passed in the program that was running."""
+    return result["passed"] and result["runs"] == 1
+
+
+def restarted(result: dict[str, Any]) -> bool:
+    return result["passed"] and result["runs"] > 1
 
 
 def write(battery: dict[str, Any], scenarios: dict[str, Any]) -> None:
@@ -30,21 +42,27 @@ def write(battery: dict[str, Any], scenarios: dict[str, Any]) -> None:
 
 def _data(battery: dict[str, Any]) -> dict[str, Any]:
     return {name: {"version": run["version"],
-                   "passed": [full for full, r in run["results"].items() if r["passed"]],
+                   "passed": [full for full, r in run["results"].items() if kept_state(r)],
+                   "restarted": [full for full, r in run["results"].items() if restarted(r)],
                    "failed": {full: r["failure"] for full, r in run["results"].items()
                               if not r["passed"]}}
             for name, run in battery.items()}
 
 
+def _mark(result: dict[str, Any]) -> str:
+    return "✓" if kept_state(result) else "↻" if restarted(result) else "·"
+
+
 def render(battery: dict[str, Any], scenarios: dict[str, Any]) -> str:
     lines = [INTRODUCTION.format(count=len(scenarios))]
-    lines += ["| tool | version | passes | median time |", "| --- | --- | ---: | ---: |"]
+    lines += ["| tool | version | ✓ | ↻ | median time |", "| --- | --- | ---: | ---: | ---: |"]
     for run in battery.values():
         seconds = [s for r in run["results"].values() for s in r["seconds"]]
-        passed = sum(r["passed"] for r in run["results"].values())
+        passed = sum(map(kept_state, run["results"].values()))
+        again = sum(map(restarted, run["results"].values()))
         median = statistics.median(seconds) * 1000 if seconds else 0
         lines.append(f"| {run['title']} | {run['version']} | {passed} of {len(scenarios)} "
-                     f"| {median:.1f} ms |")
+                     f"| {again or ''} | {median:.1f} ms |")
     group = ""
     for full, scenario in scenarios.items():
         if scenario.group != group:
@@ -52,6 +70,6 @@ def render(battery: dict[str, Any], scenarios: dict[str, Any]) -> str:
             lines += ["", f"## {group.capitalize()}", "",
                       "| edit | " + " | ".join(battery) + " | from |",
                       "| --- |" + " :-: |" * len(battery) + " --- |"]
-        marks = ["✓" if run["results"][full]["passed"] else "·" for run in battery.values()]
+        marks = [_mark(run["results"][full]) for run in battery.values()]
         lines.append(f"| {full.partition('/')[2]} | {' | '.join(marks)} | {scenario.origin} |")
     return "\n".join(lines) + "\n"
