@@ -46,21 +46,21 @@ def drafts_in_place(originals: list[ModuleType]) -> Iterator[None]:
     Modules that were imported for the first time stay if all went well.
     """
     before = dict(sys.modules)
-    try:
-        with contextlib.ExitStack() as stack:
-            for module in originals:
-                stack.enter_context(bootstrap._ModuleLockManager(module.__name__))
-            yield
-    except BaseException:
-        for name in set(sys.modules) - set(before):
-            parent, _, child = name.rpartition(".")
-            imported = sys.modules.pop(name)
-            if parent in before and vars(before[parent]).get(child) is imported:
-                delattr(before[parent], child)
-        raise
-    finally:
+    with contextlib.ExitStack() as locks:
         for module in originals:
-            sys.modules[module.__name__] = module
+            locks.enter_context(bootstrap._ModuleLockManager(module.__name__))
+        try:
+            yield
+        except BaseException:
+            for name in set(sys.modules) - set(before):
+                parent, _, child = name.rpartition(".")
+                imported = sys.modules.pop(name)
+                if parent in before and vars(before[parent]).get(child) is imported:
+                    delattr(before[parent], child)
+            raise
+        finally:
+            for module in originals:
+                sys.modules[module.__name__] = module
 
 
 def execute(draft: ModuleType, code: CodeType) -> None:
@@ -70,6 +70,31 @@ def execute(draft: ModuleType, code: CodeType) -> None:
     spec = vars(draft).get("__spec__")
     if spec is not None:
         spec._initializing = False
+
+
+class _Retired(ModuleType):
+    """A draft after the reload, for a thread that has got hold of it."""
+
+    def __getattribute__(self, name: str) -> object:
+        return getattr(_originals[id(self)], name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(_originals[id(self)], name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(_originals[id(self)], name)
+
+    def __del__(self) -> None:
+        _originals.pop(id(self), None)
+
+
+_originals: dict[int, ModuleType] = {}
+
+
+def retire(draft: ModuleType, module: ModuleType) -> None:
+    """Let a draft stand for the module: a thread that waited for it may have it."""
+    _originals[id(draft)] = module
+    draft.__class__ = _Retired
 
 
 @contextlib.contextmanager

@@ -118,10 +118,8 @@ class _Migration:
         """
         if layout(cls) == layout(self._new.get(cls, cls)):
             return
-        if cls not in self._husks:
-            self._husks[cls] = _husk(cls, self._anew)
         try:
-            self._move(instance, self._husks[cls])
+            self._move(instance, husk(cls, self._anew, self._husks))
         except TypeError:
             pass  # slots of several classes; gc.remap has the last word
 
@@ -152,8 +150,13 @@ def _namesake(cls: type) -> type:
     return type.__new__(type(cls), cls.__name__, cls.__bases__, namespace)
 
 
-def _husk(cls: type, without: set[type]) -> type:
-    """A class with the same layout, and without behaviour of its own."""
+def husk(cls: type, without: set[type], made: dict[type, type]) -> type:
+    """A class with the same layout, without behaviour and without some bases.
+
+    Those that have been `made` are used again.
+    """
+    if cls in made:
+        return made[cls]
     slots: list[str] = []
     base: Any = cls
     while base in without:
@@ -165,8 +168,9 @@ def _husk(cls: type, without: set[type]) -> type:
         slots.append("__dict__")
     if cls.__weakrefoffset__ and not base.__weakrefoffset__:
         slots.append("__weakref__")
-    return type.__new__(type, cls.__name__, (base,),
-                        {"__slots__": slots, "__del__": lambda self: None})
+    made[cls] = type.__new__(type, cls.__name__, (base,),
+                             {"__slots__": slots, "__del__": lambda self: None})
+    return made[cls]
 
 
 def layout(cls: type) -> tuple[Any, ...]:

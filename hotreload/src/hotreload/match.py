@@ -42,7 +42,8 @@ _OF_A_CLASS = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__
 class Plan:
     """What a reload is going to replace."""
 
-    def __init__(self) -> None:
+    def __init__(self, drafts: list[tuple[ModuleType, ModuleType]]) -> None:
+        self.drafts = drafts
         self.replaced: dict[int, tuple[Any, Any]] = {}
         self.kept: dict[int, tuple[Any, Any]] = {}
         self.codes: dict[int, tuple[CodeType, CodeType]] = {}
@@ -50,8 +51,8 @@ class Plan:
         self.carried: list[tuple[type, str, Any]] = []
         self.registered: list[tuple[type, type]] = []
         self.refreshed: list[tuple[Any, Any]] = []
-        self.drafts: list[tuple[ModuleType, ModuleType]] = []
         self.rebuilt: list[tuple[Any, Any]] = []
+        self.rebuilt_ids: set[int] = set()
         self.functions: list[tuple[FunctionType, FunctionType]] = []
         self._targets: set[int] = set()
 
@@ -100,6 +101,7 @@ class Plan:
     def add_rebuilt(self, old: Any, new: Any) -> None:
         """An instance that is made anew."""
         self.rebuilt.append((old, new))
+        self.rebuilt_ids.add(id(new))
 
     def give_globals(self, draft: ModuleType, module: ModuleType,
                      functions: Iterable[FunctionType]) -> None:
@@ -107,7 +109,6 @@ class Plan:
         for function in functions:
             if id(function) not in self.kept:
                 self.functions.append((function, rebuild(function, vars(module))))
-        self.drafts.append((draft, module))
 
     def pairs(self) -> tuple[list[tuple[Any, Any]], int]:
         """What to replace by what, and how many of these to swap to undo it.
@@ -163,7 +164,7 @@ class Matcher:
                 self._definition(name, old[name], new[name])
         self._missing(missing)
         for name in new:
-            if name not in old and self._is_mine(new[name]):
+            if name not in old and not self.outline.is_import(name) and name in self.outline:
                 self.added.append(f"{self.name}:{name}")
 
     def _is_definition(self, name: str, old: Any, new: Any) -> bool:

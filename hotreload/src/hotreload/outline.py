@@ -51,9 +51,13 @@ class Outline:
         return any(isinstance(node, (ast.Import, ast.ImportFrom)) for node in nodes)
 
     def body(self, name: str) -> list[str]:
-        """What a class or function is made of, apart from its name."""
+        """What a class or function is made of, apart from its name.
+
+        Nothing, if there is so little of it that others may look the same.
+        """
         for node in self._binders.get(name, ()):
-            if isinstance(node, DEFINITIONS):
+            if isinstance(node, FUNCTIONS) and len(node.body) > 1 \
+                    or isinstance(node, ast.ClassDef) and len(Outline(node.body)._binders):
                 dumped = _dump(node)
                 return [type(node).__name__, dumped.replace(repr(name), "''")]
         return []

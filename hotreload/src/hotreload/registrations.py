@@ -19,10 +19,10 @@ _CONTAINERS = (list, deque, dict, set)
 class Registrations:
     """Definitions of drafts that something outside of the drafts refers to."""
 
-    def __init__(self, modules: list[ModuleType], drafts: list[ModuleType]) -> None:
-        self._modules = {module.__name__: module for module in modules}
+    def __init__(self, drafts: list[tuple[ModuleType, ModuleType]]) -> None:
+        self._modules = {module.__name__: module for _, module in drafts}
         young = gc.get_objects(generation=0)
-        namespaces = {id(vars(draft)) for draft in drafts}
+        namespaces = {id(vars(draft)) for draft, _ in drafts}
         made = [obj for obj in young
                 if isinstance(obj, FunctionType) and id(obj.__globals__) in namespaces
                 or isinstance(obj, type) and obj.__module__ in self._modules]

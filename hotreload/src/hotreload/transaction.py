@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from . import bodies, execute, instances, main_program, singledispatch, source
@@ -136,6 +136,8 @@ class _Reload:
         self.selected = selected
         self.force = force
         self.journal = Journal()
+        self.drafts: list[tuple[ModuleType, ModuleType]] = []
+        """With their modules. As pairs of the mapping they are not replaced."""
         self.registrations: Registrations | None = None
         self.report = Report(modules=tuple(module.__name__ for module, *_ in selected))
 
@@ -146,12 +148,18 @@ class _Reload:
         if not self.force and self._bodies():
             return self._done()
         try:
-            self._remap()
+            gone = self._remap()
         except BaseException:
             self.journal.undo()
             if self.registrations is not None:
                 self.registrations.withdraw()
             raise
+        finally:
+            for pair in self.drafts:
+                execute.retire(*pair)
+        # What the reload itself holds is not a use.
+        self.journal, self.registrations, self.drafts = Journal(), None, []
+        self.report.deleted = users_of(gone)
         return self._done()
 
     def _done(self) -> Report:
@@ -187,17 +195,17 @@ class _Reload:
 
     # The way that executes the modules.
 
-    def _remap(self) -> None:
+    def _remap(self) -> dict[str, Any]:
+        """Do it, and return the definitions that are gone."""
         gc.collect(0)
-        drafts: list[ModuleType] = []
         try:
-            self._execute(drafts)
+            self._execute()
         finally:
-            self.registrations = Registrations([item[0] for item in self.selected], drafts)
+            self.registrations = Registrations(self.drafts)
         reached("execute")
-        plan = Plan()
+        plan = Plan(self.drafts)
         matchers = [Matcher(plan, module, draft, record, new, self.registrations.fresh)
-                    for (module, record, new, _), draft in zip(self.selected, drafts)]
+                    for (module, record, new, _), (draft, _) in zip(self.selected, self.drafts)]
         for step in (Matcher.definitions, Matcher.remaining_values, Matcher.leftovers):
             for matcher in matchers:
                 step(matcher)
@@ -205,14 +213,14 @@ class _Reload:
         self.registrations.forget_duplicates()
         hooked = instances.migrate(plan, self.journal)
         reached("migrate")
-        Commit(self, plan, matchers, hooked).run()
+        return Commit(self, plan, matchers, hooked).run()
 
-    def _execute(self, drafts: list[ModuleType]) -> None:
+    def _execute(self) -> None:
         modules = [module for module, *_ in self.selected]
         with execute.drafts_in_place(modules):
             for module, record, new, _ in self.selected:
                 draft = execute.draft_of(module)
-                drafts.append(draft)
+                self.drafts.append((draft, module))
                 if module.__name__ == "__main__":
                     code = main_program.prepare(module, draft, record, new)
                 else:
@@ -231,7 +239,7 @@ class Commit:
         self.journal = transaction.journal
         self.report = transaction.report
 
-    def run(self) -> None:
+    def run(self) -> dict[str, Any]:
         self._prepare()
         reached("prepare")
         # Objects in these lists are not replaced, those elsewhere are.
@@ -250,9 +258,9 @@ class Commit:
             reached("hooks")
         except BaseException:
             settled.undo()
-            gc.remap([(new, old) for old, new in forward[:undoable]])  # type: ignore[attr-defined]
+            self._undo(forward[:undoable])
             raise
-        self._report(result, forward)
+        return self._report(forward, result.left_behind)
 
     def _prepare(self) -> None:
         """What does not show before the remap: new classes, new names."""
@@ -273,6 +281,15 @@ class Commit:
             namespace = vars(matcher.module)
             self.journal.restore_mapping_later(namespace)
             namespace.update(matcher.new_items())
+
+    def _undo(self, replaced: list[tuple[Any, Any]]) -> None:
+        """Put back what has been replaced."""
+        classes = {new for _, new in replaced if isinstance(new, type)}
+        husks: dict[type, type] = {}
+        for _, new in replaced:
+            if id(new) in self.plan.rebuilt_ids:
+                object.__setattr__(new, "__class__", instances.husk(type(new), classes, husks))
+        gc.remap([(new, old) for old, new in replaced])  # type: ignore[attr-defined]
 
     def _refresh(self, old: Any, new: Any, name: str) -> None:
         """A wrapper that stays tells of the function that it wraps now."""
@@ -298,7 +315,8 @@ class Commit:
         for matcher in self.matchers:
             hook = vars(matcher.module).get("__reload__")
             if hook is not None:
-                for name, value in list(vars(matcher.module).items()):
+                for name in matcher.outline:
+                    value = vars(matcher.module).get(name)
                     if type(value) in (list, dict, set):
                         journal.note(_restorer(value))
                 hook(matcher.old_namespace(replaced))
@@ -307,22 +325,20 @@ class Commit:
             journal.note(lambda i=instance, s=state: instances.restore_attributes(i, s))
             instance.__reload__(old)
 
-    def _report(self, result: Any, forward: list[tuple[Any, Any]]) -> None:
+    def _report(self, pairs: list[tuple[Any, Any]], left_behind: tuple[int, ...]) -> dict[str, Any]:
         report = self.report
         report.way = "remap"
         report.instances = len(self.plan.rebuilt)
-        gone: dict[str, Any] = {}
-        ours = {id(forward)} | {id(pair) for pair in forward}
+        for (old, _), count in zip(pairs, left_behind):
+            if count and isinstance(old, (type, FunctionType)):
+                report.left_behind[f"{old.__module__}:{old.__qualname__}"] = count
+        gone = {}
         for matcher in self.matchers:
             report.changed += dict.fromkeys(matcher.changed)
             report.added += matcher.added
             report.kept += matcher.state
-            gone |= {f"{matcher.name}:{name}": obj for name, obj in matcher.deleted.items()
-                     if obj is not None}
-            ours |= {id(matcher.deleted), id(matcher.namespace)}
-            for name in matcher.deleted:
-                gone.setdefault(f"{matcher.name}:{name}", None)
-        report.deleted = users_of(gone, ours | {id(gone)})
+            gone |= {f"{matcher.name}:{name}": obj for name, obj in matcher.deleted.items()}
+        return gone
 
 
 def _restorer(container: Any) -> Callable[[], None]:

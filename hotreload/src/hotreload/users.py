@@ -10,16 +10,16 @@ from typing import Any
 _LIMIT = 20
 
 
-def users_of(objects: dict[str, Any], ignore: set[int]) -> dict[str, list[str]]:
+def users_of(objects: dict[str, Any]) -> dict[str, list[str]]:
     """Describe what refers to each object. A walk of the heap each."""
     modules = {id(vars(module)): module for module in list(sys.modules.values())
                if isinstance(module, ModuleType)}
     found = {}
-    for name, obj in objects.items():
+    for name in objects:  # items() would have a tuple refer to each
+        obj = objects[name]
         referrers = gc.get_referrers(obj) if obj is not None else []
         descriptions = {_describe(referrer, obj, modules) for referrer in referrers
-                        if id(referrer) not in ignore and referrer is not referrers
-                        and referrer is not objects}
+                        if referrer is not referrers and referrer is not objects}
         found[name] = sorted(filter(None, descriptions))[:_LIMIT]
     return found
 
