@@ -422,10 +422,9 @@ class Matcher:
             return True
         outlines = [_class_outline(o, c.__qualname__)
                     for o, c in ((self.old_outline, old), (self.outline, new))]
-        before = len(self.changed)
-        same = not edited and self._same_ancestors(old, new) \
-            and self._same_class_source(old, new, outlines)
-        members = self._members(old, new, *outlines, same)
+        same_source = not edited and self._same_class_source(old, new, outlines)
+        same = same_source and self._same_ancestors(old, new)
+        members = self._members(old, new, *outlines)
         if same and not members:
             self.plan.keep(old, new)
             self._keep_members(old, new)
@@ -439,7 +438,7 @@ class Matcher:
             for ref in _abc._get_dump(old)[0]:
                 if (registered := ref()) is not None:
                     self.plan.registered.append((new, registered))
-        if len(self.changed) == before or not same and not members:
+        if not same_source or not members:
             self.changed.append(f"{self.name}:{new.__qualname__}")
         return True
 
@@ -466,7 +465,7 @@ class Matcher:
                    or old_outline.source(name) == outline.source(name) for name in outline)
 
     def _members(self, old: type, new: type, old_outline: Outline | None,
-                 outline: Outline | None, same: bool) -> bool:
+                 outline: Outline | None) -> bool:
         """Match what two classes define. Returns whether any of it changed."""
         changed = False
         before, after = vars(old), vars(new)
