@@ -11,7 +11,7 @@ from __future__ import annotations
 import abc
 import enum
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from types import (
     CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType)
 from typing import Any
@@ -125,7 +125,7 @@ class Matcher:
     """Matches the objects of a module with those of its draft."""
 
     def __init__(self, plan: Plan, module: ModuleType, draft: ModuleType,
-                 record: Record, source: Source, fresh: set[int]) -> None:
+                 record: Record, source: Source, fresh: Container[int]) -> None:
         self.plan = plan
         self.module = module
         self.draft = draft

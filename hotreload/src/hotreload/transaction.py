@@ -213,7 +213,7 @@ class _Reload:
         self.registrations.forget_duplicates()
         hooked = instances.migrate(plan, self.journal)
         reached("migrate")
-        return Commit(self, plan, matchers, hooked).run()
+        return Commit(self.journal, self.report, plan, matchers, hooked).run()
 
     def _execute(self) -> None:
         modules = [module for module, *_ in self.selected]
@@ -231,13 +231,13 @@ class _Reload:
 class Commit:
     """Carries out a plan, or takes it back."""
 
-    def __init__(self, transaction: _Reload, plan: Plan, matchers: list[Matcher],
+    def __init__(self, journal: Journal, report: Report, plan: Plan, matchers: list[Matcher],
                  hooked: list[tuple[Any, dict[str, Any]]]) -> None:
+        self.journal = journal
+        self.report = report
         self.plan = plan
         self.matchers = matchers
         self.hooked = hooked
-        self.journal = transaction.journal
-        self.report = transaction.report
 
     def run(self) -> dict[str, Any]:
         self._prepare()
