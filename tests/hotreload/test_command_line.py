@@ -52,7 +52,7 @@ class Program:
     def wait_for_report(self, text):
         deadline = time.monotonic() + TIMEOUT
         while not any(text in line for line in self.errors):
-            assert time.monotonic() < deadline, self.errors
+            assert time.monotonic() < deadline, "\n".join(self.errors)
             time.sleep(0.02)
         self.errors.clear()
 

@@ -6,7 +6,7 @@ import functools
 import gc
 from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, TypeIs
 
 LRU_CACHE = type(functools.lru_cache(lambda: None))
 
@@ -15,29 +15,37 @@ WRAPPERS = (staticmethod, classmethod, property, functools.cached_property,
             MethodType, LRU_CACHE)
 
 
+def is_a[T](obj: object, kinds: type[T] | tuple[type[T], ...]) -> TypeIs[T]:
+    """`is_a()` that asks the object nothing: it may be a proxy for something."""
+    return issubclass(type(obj), kinds)
+
+
 def parts(obj: object) -> dict[str, Any]:
     """The objects that a function or a wrapper of one is made of, by label."""
-    match obj:
-        case FunctionType():
-            found = {f"cell {name}": cell.cell_contents
-                     for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or ())
-                     if not is_empty(cell)}
-            found.update(vars(obj))
-            return found
-        case staticmethod() | classmethod() | MethodType():
-            return {"__func__": obj.__func__}
-        case property():
-            return {"fget": obj.fget, "fset": obj.fset, "fdel": obj.fdel}
-        case functools.cached_property():
-            return {"func": obj.func}
-        case functools.partial() | functools.partialmethod():
-            return {"func": obj.func, **dict(enumerate(obj.args)), **obj.keywords}
-        case type() | ModuleType():
-            return {}
+    if is_a(obj, FunctionType):
+        found = {f"cell {name}": cell.cell_contents
+                 for name, cell in zip(obj.__code__.co_freevars, obj.__closure__ or ())
+                 if not is_empty(cell)}
+        found.update(vars(obj))
+        return found
+    if is_a(obj, (staticmethod, classmethod, MethodType)):
+        return {"__func__": obj.__func__}
+    if is_a(obj, property):
+        return {"fget": obj.fget, "fset": obj.fset, "fdel": obj.fdel}
+    if is_a(obj, functools.cached_property):
+        return {"func": obj.func}
+    if is_a(obj, (functools.partial, functools.partialmethod)):
+        return {"func": obj.func, **{str(i): x for i, x in enumerate(obj.args)}, **obj.keywords}
+    if is_a(obj, (type, ModuleType)) or not has_namespace(obj):
+        return {}
     # An instance of a class that wraps functions: a command, a task, a route.
-    if isinstance(obj, WRAPPERS) or callable(obj):
-        return dict(getattr(obj, "__dict__", {}))
-    return {}
+    return dict(getattr(obj, "__dict__", {})) if is_wrapper(obj) else {}
+
+
+def has_namespace(obj: object) -> bool:
+    """Whether an object has a dict of its own, and does not pretend to."""
+    return type(obj).__dictoffset__ != 0 and type(obj).__getattribute__ in (
+        object.__getattribute__, FunctionType.__getattribute__)
 
 
 def is_empty(cell: CellType) -> bool:
@@ -50,9 +58,8 @@ def is_empty(cell: CellType) -> bool:
 
 def is_wrapper(obj: object) -> bool:
     """Whether an object may stand for a function that it holds."""
-    return (isinstance(obj, (FunctionType, WRAPPERS))
-            or callable(obj) and not isinstance(obj, (type, ModuleType))
-            and hasattr(obj, "__dict__"))
+    return is_a(obj, (FunctionType, *WRAPPERS)) or (
+        hasattr(type(obj), "__call__") and not is_a(obj, (type, ModuleType)) and has_namespace(obj))
 
 
 def reachable(module: ModuleType) -> Iterator[FunctionType]:
@@ -66,11 +73,11 @@ def reachable(module: ModuleType) -> Iterator[FunctionType]:
         if id(obj) in seen:
             continue
         seen.add(id(obj))
-        if isinstance(obj, FunctionType):
+        if is_a(obj, FunctionType):
             if obj.__globals__ is namespace:
                 yield obj
             stack += parts(obj).values()
-        elif isinstance(obj, type):
+        elif is_a(obj, type):
             if obj.__module__ == name:
                 stack += vars(obj).values()
         elif is_wrapper(obj):
@@ -110,9 +117,9 @@ def caches_of(module: ModuleType) -> Iterator[tuple[Any, FunctionType]]:
         if id(obj) in seen:
             continue
         seen.add(id(obj))
-        if isinstance(obj, LRU_CACHE) and isinstance(obj.__wrapped__, FunctionType):
+        if is_a(obj, LRU_CACHE) and is_a(obj.__wrapped__, FunctionType):
             yield obj, obj.__wrapped__
-        elif isinstance(obj, type) and obj.__module__ == module.__name__:
+        elif is_a(obj, type) and obj.__module__ == module.__name__:
             stack += vars(obj).values()
-        elif isinstance(obj, WRAPPERS):
+        elif is_a(obj, WRAPPERS):
             stack += parts(obj).values()

@@ -1,9 +1,10 @@
 """Reloading `__main__`.
 
 A program that has been started as a script is not to start again. Of its
-module only definitions, imports and edited or new assignments are executed;
-what it does besides (``main()``, loops, ``if __name__ == "__main__":``) is left
-out.
+module only definitions, imports and some assignments are executed: those that
+are new or edited, and those that definitions need while they are made (the
+``app`` of ``@app.route``). What it does besides (``main()``, loops, ``if __name__ ==
+"__main__":``) is left out.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ def prepare(module: ModuleType, draft: ModuleType, record: Record, new: Source) 
     """Put into the draft what is not executed, and return the code to execute."""
     old_outline = record.source.outline if record.source is not None else None
     namespace = vars(module)
-    for name, value in namespace.items():
-        gone = old_outline is not None and name in old_outline and name not in new.outline
-        if name not in vars(draft) and not gone and not new.outline.is_definition(name):
-            vars(draft)[name] = value
 
     def edited(name: str) -> bool:
         if old_outline is None or name not in old_outline:
             return name not in namespace
         return old_outline.source(name) != new.outline.source(name)
+
+    _, makers, bases = new.skeleton
+    executed = {name for name in new.outline if edited(name) or name in makers | bases}
+    while needed := new.outline.needed_by(executed) - executed:
+        executed |= needed
+    for name, value in namespace.items():
+        gone = old_outline is not None and name in old_outline and name not in new.outline
+        if name not in vars(draft) and not gone and name not in executed:
+            vars(draft)[name] = value
 
     def declarations(body: list[ast.stmt]) -> list[ast.stmt]:
         kept = []
@@ -37,7 +43,7 @@ def prepare(module: ModuleType, draft: ModuleType, record: Record, new: Source) 
             if isinstance(statement, _DECLARATIONS):
                 kept.append(statement)
             elif isinstance(statement, (ast.Assign, ast.AnnAssign)):
-                if any(edited(name) for name in Outline([statement])):
+                if executed.intersection(Outline([statement])):
                     kept.append(statement)
             elif isinstance(statement, ast.If) and not _asks_for_main(statement.test):
                 statement.body = declarations(statement.body) or [ast.Pass()]

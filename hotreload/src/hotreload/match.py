@@ -19,7 +19,7 @@ from typing import Any
 import _abc  # type: ignore[import-not-found]
 
 from . import codes
-from .functions import LRU_CACHE, functions_with, is_wrapper, parts, rebuild
+from .functions import LRU_CACHE, functions_with, is_a, is_wrapper, parts, rebuild
 from .outline import Outline
 from .source import Record, Source
 
@@ -219,7 +219,7 @@ class Matcher:
         return found[0] if len(found) == 1 else None
 
     def _is_mine(self, value: Any) -> bool:
-        return isinstance(value, (type, FunctionType)) and value.__module__ == self.name
+        return is_a(value, (type, FunctionType)) and value.__module__ == self.name
 
     # Functions that the namespace does not lead to, and values.
 
@@ -269,7 +269,7 @@ class Matcher:
         self.changed.append(f"{self.name}:{name}")
         if self.plan.decided(old, new):
             pass
-        elif isinstance(old, (type, FunctionType)) and self._is_mine(old) and id(new) in self._fresh:
+        elif is_a(old, (type, FunctionType)) and self._is_mine(old) and id(new) in self._fresh:
             self.pair(old, new, name, True)
             self.plan.replace(old, new)
         elif self._may_move(new) and self._may_move_away(old):
@@ -280,13 +280,13 @@ class Matcher:
     def _same_initialiser(self, name: str, old: Any, new: Any) -> bool:
         if self.old_outline is None:
             return True
-        contents = isinstance(old, CONTAINERS) and isinstance(new, CONTAINERS)
+        contents = is_a(old, CONTAINERS) and is_a(new, CONTAINERS)
         return name in self.old_outline and (
             self.old_outline.source(name, mutations=contents)
             == self.outline.source(name, mutations=contents))
 
     def _keep_value(self, old: Any, new: Any, name: str) -> None:
-        if isinstance(new, (type, FunctionType)) or is_wrapper(new) and type(old) is type(new):
+        if is_a(new, (type, FunctionType)) or is_wrapper(new) and type(old) is type(new):
             self.pair(old, new, name, False)
         else:
             self.plan.keep(old, new)
@@ -338,9 +338,9 @@ class Matcher:
         if key in self._changes:
             return self._changes[key]
         self._changes[key] = False
-        if isinstance(old, FunctionType) and isinstance(new, FunctionType):
+        if is_a(old, FunctionType) and is_a(new, FunctionType):
             changed = self._functions(old, new, edited)
-        elif isinstance(old, type) and isinstance(new, type):
+        elif is_a(old, type) and is_a(new, type):
             changed = self._classes(old, new, edited)
         elif type(old) is type(new) and is_wrapper(old):
             changed = self._wrappers(old, new, edited)
@@ -389,7 +389,7 @@ class Matcher:
     def _wrappers(self, old: Any, new: Any, edited: bool) -> bool:
         changed = self._parts(old, new)
         # Results that old code has computed are not carried over.
-        if edited or changed and isinstance(old, LRU_CACHE):
+        if edited or changed and is_a(old, LRU_CACHE):
             self.plan.replace(old, new)
             return True
         self.plan.keep(old, new)
@@ -404,14 +404,14 @@ class Matcher:
             new_part = new_parts.get(label, _MISSING)
             if new_part is old_part or not self._is_made_here(new_part):
                 continue
-            if isinstance(old_part, type) == isinstance(new_part, type) and is_wrapper(old_part) \
+            if is_a(old_part, type) == is_a(new_part, type) and is_wrapper(old_part) \
                     == is_wrapper(new_part):
                 changed |= self.pair(old_part, new_part, str(label), False)
         return changed
 
     def _is_made_here(self, obj: Any) -> bool:
-        return isinstance(obj, (type, FunctionType)) and id(obj) in self._fresh \
-            or is_wrapper(obj) and not isinstance(obj, type)
+        return is_a(obj, (type, FunctionType)) and id(obj) in self._fresh \
+            or is_wrapper(obj) and not is_a(obj, type)
 
     # Classes.
 
@@ -432,9 +432,9 @@ class Matcher:
         self.plan.replace(old, new)
         self.plan.classes.append((old, new))
         self._carry(old, new, *outlines, edited)
-        if isinstance(new, enum.EnumType) and isinstance(old, enum.EnumType):
+        if is_a(new, enum.EnumType) and is_a(old, enum.EnumType):
             self._enum_members(old, new)
-        if isinstance(new, abc.ABCMeta) and isinstance(old, abc.ABCMeta):
+        if is_a(new, abc.ABCMeta) and is_a(old, abc.ABCMeta):
             for ref in _abc._get_dump(old)[0]:
                 if (registered := ref()) is not None:
                     self.plan.registered.append((new, registered))
@@ -475,9 +475,9 @@ class Matcher:
             if outline is not None and name not in outline:
                 continue  # made by a decorator or metaclass
             mate = before[name]
-            if isinstance(value, (FunctionType, type)) and isinstance(mate, (FunctionType, type)) \
+            if is_a(value, (FunctionType, type)) and is_a(mate, (FunctionType, type)) \
                     or is_wrapper(value) and type(value) is type(mate):
-                if isinstance(value, (FunctionType, type)) and id(value) not in self._fresh:
+                if is_a(value, (FunctionType, type)) and id(value) not in self._fresh:
                     continue
                 edited = self._edited(old_outline, outline, name)
                 changed |= self.pair(mate, value, f"{new.__qualname__}.{name}", edited)
@@ -485,7 +485,7 @@ class Matcher:
 
     def _keep_members(self, old: type, new: type) -> None:
         """What is in a class that is forgotten is what is in the kept one."""
-        if isinstance(new, enum.EnumType):
+        if is_a(new, enum.EnumType):
             for name, member in new.__members__.items():
                 if name in old.__members__:  # type: ignore[attr-defined]
                     self.plan.keep(old.__members__[name], member)  # type: ignore[attr-defined]
@@ -493,11 +493,11 @@ class Matcher:
     def _carry(self, old: type, new: type, old_outline: Outline | None,
                outline: Outline | None, edited: bool) -> None:
         """Take over attributes that have changed, or been added, at run time."""
-        if isinstance(new, enum.EnumType) or old_outline is None or outline is None:
+        if is_a(new, enum.EnumType) or old_outline is None or outline is None:
             return
         before, after = vars(old), vars(new)
         for name, value in before.items():
-            if name in _OF_A_CLASS or isinstance(
+            if name in _OF_A_CLASS or is_a(
                     value, (MemberDescriptorType, GetSetDescriptorType)):
                 continue
             if name not in old_outline:
@@ -507,7 +507,7 @@ class Matcher:
             elif name in after and not old_outline.is_definition(name) \
                     and not outline.is_definition(name) \
                     and old_outline.source(name) == outline.source(name) \
-                    and not isinstance(after[name], (MemberDescriptorType, GetSetDescriptorType)):
+                    and not is_a(after[name], (MemberDescriptorType, GetSetDescriptorType)):
                 self.plan.carried.append((new, name, value))
 
     def _enum_members(self, old: enum.EnumType, new: enum.EnumType) -> None:
@@ -517,7 +517,7 @@ class Matcher:
                 self.plan.replace(member, news[name])
             else:
                 self.deleted[f"{new.__qualname__}.{name}"] = member
-        if isinstance(new, enum.EnumType) and issubclass(new, enum.Flag):
+        if is_a(new, enum.EnumType) and issubclass(new, enum.Flag):
             for value, member in old._value2member_map_.items():
                 if member.name not in old.__members__:
                     try:

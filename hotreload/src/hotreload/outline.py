@@ -112,6 +112,12 @@ class Outline:
                           if isinstance(n, ast.Name)}
         return found
 
+    def needed_by(self, names: set[str]) -> set[str]:
+        """Names of this block that the initialisers of some values refer to."""
+        nodes = [node for name in names for node in self._binders.get(name, ())
+                 if isinstance(node, (ast.Assign, ast.AnnAssign))]
+        return {name for name in _names(nodes) if name in self}
+
     def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
         """Pairs (name there, name here) of what is imported from a module."""
         seen = set()

@@ -13,6 +13,8 @@ from collections import Counter, deque
 from types import FunctionType, ModuleType
 from typing import Any
 
+from .functions import is_a
+
 _CONTAINERS = (list, deque, dict, set)
 
 
@@ -24,8 +26,8 @@ class Registrations:
         young = gc.get_objects(generation=0)
         namespaces = {id(vars(draft)) for draft, _ in drafts}
         made = [obj for obj in young
-                if isinstance(obj, FunctionType) and id(obj.__globals__) in namespaces
-                or isinstance(obj, type) and obj.__module__ in self._modules]
+                if is_a(obj, FunctionType) and id(obj.__globals__) in namespaces
+                or is_a(obj, type) and obj.__module__ in self._modules]
         self.fresh = {id(obj) for obj in young}
         self._registered = _referred_to_from_outside(made, young)
         del young, made
@@ -33,13 +35,13 @@ class Registrations:
 
     def _find(self) -> list[Any]:
         return [container for container in gc.get_referrers(*self._registered)
-                if isinstance(container, _CONTAINERS) and id(container) not in self.fresh
+                if is_a(container, _CONTAINERS) and id(container) not in self.fresh
                 and container is not self._registered]
 
     def forget_duplicates(self) -> None:
         """Take out of lists what is there already, as the old definition."""
         for container in self._containers:
-            if isinstance(container, (list, deque)):
+            if is_a(container, (list, deque)):
                 for made in self._registered:
                     mate = self._mate(made)
                     if mate is not None and mate is not made and _has(container, mate):
@@ -52,9 +54,9 @@ class Registrations:
                 mate = self._mate(made)
                 if mate is made:
                     continue
-                if isinstance(container, (list, deque)):
+                if is_a(container, (list, deque)):
                     _remove(container, made)
-                elif isinstance(container, set):
+                elif is_a(container, set):
                     container.discard(made)
                 else:
                     _remove_from_dict(container, made, mate)

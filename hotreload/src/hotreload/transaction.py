@@ -266,8 +266,12 @@ class Commit:
         """What does not show before the remap: new classes, new names."""
         for cls, name, value in self.plan.carried:
             type.__setattr__(cls, name, value)
-        for old, new in self.plan.classes:
-            bases = tuple(map(self.plan.resolve, new.__bases__))
+        # An instance changes over to a class only if it has the same base, so
+        # new classes get the bases that are going to be replaced, or kept.
+        olds = {new: old for old, new in self.plan.classes
+                if instances.layout(old) == instances.layout(new)}
+        for _, new in self.plan.classes:
+            bases = tuple(olds.get(base, self.plan.resolve(base)) for base in new.__bases__)
             if bases != new.__bases__:
                 self.journal.set_attribute(new, "__bases__", bases)
         for cls, registered in self.plan.registered:

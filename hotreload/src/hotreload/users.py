@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from types import CellType, FrameType, FunctionType, MethodType, ModuleType
+from types import (
+    CellType, FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType, MethodType,
+    ModuleType)
 from typing import Any
 
 _LIMIT = 20
@@ -25,31 +27,32 @@ def users_of(objects: dict[str, Any]) -> dict[str, list[str]]:
 
 
 def _describe(referrer: Any, obj: Any, modules: dict[int, ModuleType]) -> str | None:
-    match referrer:
-        case dict() if id(referrer) in modules:
-            module = modules[id(referrer)]
-            names = [name for name, value in list(referrer.items()) if value is obj]
-            return ", ".join(f"{module.__name__}:{name}" for name in names)
-        case dict():
-            return "a dict"
-        case FrameType():
-            return f"a running {referrer.f_code.co_qualname}()" \
-                if "hotreload" not in referrer.f_code.co_filename else None
-        case FunctionType():
-            return f"the function {referrer.__module__}:{referrer.__qualname__}"
-        case MethodType():
-            return f"a bound method {referrer.__func__.__qualname__}"
-        case CellType():
-            return "a closure"
-        case type():
-            return f"the class {referrer.__module__}:{referrer.__qualname__}"
-        case tuple() if isinstance(obj, type) and obj in referrer and referrer[0] is obj:
-            return None  # its MRO
-    if isinstance(obj, type):
-        if type(referrer) is obj:
-            return f"instances of {obj.__qualname__}"
-        if getattr(referrer, "__objclass__", None) is obj:
-            return None
-    kind = type(referrer)
+    kind = type(referrer)  # isinstance() would ask proxies
+    if kind is dict and id(referrer) in modules:
+        module = modules[id(referrer)]
+        names = [name for name, value in list(referrer.items()) if value is obj]
+        return ", ".join(f"{module.__name__}:{name}" for name in names)
+    if kind is FrameType:
+        code = referrer.f_code
+        return None if "hotreload" in code.co_filename else f"a running {code.co_qualname}()"
+    if kind is FunctionType:
+        return f"the function {referrer.__module__}:{referrer.__qualname__}"
+    if kind is MethodType:
+        return f"a bound method {referrer.__func__.__qualname__}"
+    if kind is CellType:
+        return "a closure"
+    if issubclass(kind, type):
+        return f"the class {referrer.__module__}:{referrer.__qualname__}"
+    if kind is obj:
+        return f"instances of {obj.__qualname__}"
+    if _is_part_of(referrer, obj):
+        return None
     article = "an" if kind.__name__[:1].lower() in "aeiou" else "a"
     return f"{article} {kind.__qualname__}"
+
+
+def _is_part_of(referrer: Any, obj: Any) -> bool:
+    """Whether a class refers to itself: by its MRO, by its descriptors."""
+    if type(referrer) is tuple:
+        return isinstance(obj, type) and referrer[:1] == (obj,) and referrer[-1] is object
+    return type(referrer) in (GetSetDescriptorType, MemberDescriptorType)
