@@ -10,6 +10,7 @@ import inspect
 from collections import defaultdict
 from collections.abc import Iterator
 from types import CodeType
+from typing import Any
 
 _FIELDS = (
     "co_code", "co_names", "co_varnames", "co_freevars", "co_cellvars",
@@ -34,7 +35,7 @@ def same_code(one: CodeType, two: CodeType) -> bool:
     return True
 
 
-def _same_constant(one: object, two: object) -> bool:
+def _same_constant(one: Any, two: Any) -> bool:
     if type(one) is not type(two):
         return False
     if isinstance(one, CodeType):

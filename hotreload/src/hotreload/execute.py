@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import gc
-import importlib._bootstrap as bootstrap  # type: ignore[import-not-found]
+import importlib._bootstrap as bootstrap
 import sys
 from collections.abc import Iterator
 from types import CodeType, ModuleType
@@ -48,7 +48,8 @@ def drafts_in_place(originals: list[ModuleType]) -> Iterator[None]:
     before = dict(sys.modules)
     with contextlib.ExitStack() as locks:
         for module in originals:
-            locks.enter_context(bootstrap._ModuleLockManager(module.__name__))
+            lock = bootstrap._ModuleLockManager(module.__name__)  # type: ignore[attr-defined]
+            locks.enter_context(lock)
         try:
             yield
         except BaseException:

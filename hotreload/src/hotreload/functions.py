@@ -20,7 +20,7 @@ def is_a[T](obj: object, kinds: type[T] | tuple[type[T], ...]) -> TypeIs[T]:
     return issubclass(type(obj), kinds)
 
 
-def parts(obj: object) -> dict[str, Any]:
+def parts(obj: Any) -> dict[str, Any]:
     """The objects that a function or a wrapper of one is made of, by label."""
     if is_a(obj, FunctionType):
         found = {f"cell {name}": cell.cell_contents
@@ -29,13 +29,16 @@ def parts(obj: object) -> dict[str, Any]:
         found.update(vars(obj))
         return found
     if is_a(obj, (staticmethod, classmethod, MethodType)):
-        return {"__func__": obj.__func__}
+        wrapper: Any = obj
+        return {"__func__": wrapper.__func__}
     if is_a(obj, property):
         return {"fget": obj.fget, "fset": obj.fset, "fdel": obj.fdel}
     if is_a(obj, functools.cached_property):
         return {"func": obj.func}
     if is_a(obj, (functools.partial, functools.partialmethod)):
-        return {"func": obj.func, **{str(i): x for i, x in enumerate(obj.args)}, **obj.keywords}
+        partial: Any = obj
+        return {"func": partial.func, **{str(i): x for i, x in enumerate(partial.args)},
+                **partial.keywords}
     if is_a(obj, (type, ModuleType)) or not has_namespace(obj):
         return {}
     # An instance of a class that wraps functions: a command, a task, a route.

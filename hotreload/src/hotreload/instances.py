@@ -71,7 +71,7 @@ class _Migration:
                     self._hooks.add(cls)
                 self._fields.setdefault(cls, {}).update(fields)
 
-    def _clone(self, cls: type) -> type:
+    def _clone(self, cls: Any) -> Any:
         """A subclass elsewhere, made again for the new layout of its base."""
         bases = tuple(self._new.get(base, base) for base in cls.__bases__)
         namespace = {name: value for name, value in vars(cls).items()
@@ -79,7 +79,7 @@ class _Migration:
                      and not (isinstance(value, types.MemberDescriptorType)
                               and value.__objclass__ is cls)}
         meta = self._new.get(type(cls), type(cls))
-        made = type.__new__(meta, cls.__name__, bases, namespace)
+        made: type = type.__new__(meta, cls.__name__, bases, namespace)
         made.__qualname__ = cls.__qualname__
         self.plan.replace(cls, made)
         return made
@@ -216,10 +216,14 @@ def new_fields(old: type, new: type) -> dict[str, Callable[[], Any]]:
         if f.name in before:
             continue
         if f.default is not dataclasses.MISSING:
-            found[f.name] = lambda value=f.default: value
+            found[f.name] = _constant(f.default)
         elif f.default_factory is not dataclasses.MISSING:
             found[f.name] = f.default_factory
     return found
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def attributes(instance: Any) -> dict[str, Any]:
@@ -284,7 +288,8 @@ def _forget(instance: Any, name: str) -> None:
 
 def _empty_copy(instance: Any, cls: type) -> Any:
     """A new instance with the contents, but not the attributes, of an old one."""
-    before, after = _builtin_base(type(instance)), _builtin_base(cls)
+    before: Any = _builtin_base(type(instance))
+    after: Any = _builtin_base(cls)
     if after is object and before is object:
         return object.__new__(cls)
     if before is object and not issubclass(cls, (tuple, type, BaseException)):
@@ -327,7 +332,7 @@ def _field_values(instance: Any, cls: Any) -> Iterator[Any]:
         yield value
 
 
-def _builtin_base(cls: type) -> type:
+def _builtin_base(cls: type) -> Any:
     base: type = cls
     while base.__flags__ & (1 << 9) and base.__module__ != "collections":
         assert base.__base__ is not None
@@ -337,11 +342,12 @@ def _builtin_base(cls: type) -> type:
 
 def _with_subclasses(cls: type) -> Iterable[type]:
     """A class and all its subclasses, bases first."""
-    found = {cls: None}
+    found: dict[type, None] = {cls: None}
     pending = deque([cls])
     while pending:
-        for sub in type.__subclasses__(pending.popleft()):
-            found.setdefault(sub)
+        subclasses: list[type] = type.__subclasses__(pending.popleft())
+        for sub in subclasses:
+            found.setdefault(sub, None)
             pending.append(sub)
     return found
 

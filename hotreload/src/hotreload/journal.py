@@ -26,6 +26,10 @@ class Journal:
                   else mapping.__setitem__(key, before))
         mapping[key] = value
 
+    def delete_item(self, mapping: MutableMapping[Any, Any], key: Any) -> None:
+        before = mapping.pop(key)
+        self.note(lambda: mapping.__setitem__(key, before))
+
     def restore_mapping_later(self, mapping: MutableMapping[Any, Any]) -> None:
         """Remember all items of a mapping, in their order."""
         items = dict(mapping)

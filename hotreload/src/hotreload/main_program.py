@@ -38,7 +38,7 @@ def prepare(module: ModuleType, draft: ModuleType, record: Record, new: Source) 
             vars(draft)[name] = value
 
     def declarations(body: list[ast.stmt]) -> list[ast.stmt]:
-        kept = []
+        kept: list[ast.stmt] = []
         for statement in body:
             if isinstance(statement, _DECLARATIONS):
                 kept.append(statement)

@@ -415,13 +415,13 @@ class Matcher:
 
     # Classes.
 
-    def _classes(self, old: type, new: type, edited: bool) -> bool:
+    def _classes(self, old: Any, new: Any, edited: bool) -> bool:
         if new.__module__ != self.name:
             if id(new) in self._fresh:
                 self.plan.replace(old, new)
             return True
-        outlines = [_class_outline(o, c.__qualname__)
-                    for o, c in ((self.old_outline, old), (self.outline, new))]
+        outlines = (_class_outline(self.old_outline, old.__qualname__),
+                    _class_outline(self.outline, new.__qualname__))
         same_source = not edited and self._same_class_source(old, new, outlines)
         same = same_source and self._same_ancestors(old, new)
         members = self._members(old, new, *outlines)
@@ -449,7 +449,7 @@ class Matcher:
             self.plan.resolve(n) is o and not self.plan.is_replaced(o)
             for o, n in zip(old.__bases__, new.__bases__))
 
-    def _same_class_source(self, old: type, new: type, outlines: list[Outline | None]) -> bool:
+    def _same_class_source(self, old: type, new: type, outlines: tuple[Outline | None, Outline | None]) -> bool:
         old_outline, outline = outlines
         if old_outline is None or outline is None:
             return set(vars(old)) == set(vars(new))
@@ -483,12 +483,12 @@ class Matcher:
                 changed |= self.pair(mate, value, f"{new.__qualname__}.{name}", edited)
         return changed
 
-    def _keep_members(self, old: type, new: type) -> None:
+    def _keep_members(self, old: Any, new: Any) -> None:
         """What is in a class that is forgotten is what is in the kept one."""
         if is_a(new, enum.EnumType):
-            for name, member in new.__members__.items():
-                if name in old.__members__:  # type: ignore[attr-defined]
-                    self.plan.keep(old.__members__[name], member)  # type: ignore[attr-defined]
+            for name in new.__members__:
+                if name in old.__members__:
+                    self.plan.keep(old.__members__[name], new.__members__[name])
 
     def _carry(self, old: type, new: type, old_outline: Outline | None,
                outline: Outline | None, edited: bool) -> None:
@@ -510,7 +510,7 @@ class Matcher:
                     and not is_a(after[name], (MemberDescriptorType, GetSetDescriptorType)):
                 self.plan.carried.append((new, name, value))
 
-    def _enum_members(self, old: enum.EnumType, new: enum.EnumType) -> None:
+    def _enum_members(self, old: Any, new: Any) -> None:
         news = new.__members__
         for name, member in old.__members__.items():
             if name in news:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -25,8 +25,8 @@ class Outline:
         for statement in statements(body):
             for name in _bound(statement):
                 self._binders[name].append(statement)
-            if (name := _mutated(statement)) is not None:
-                self._mutators[name].append(statement)
+            if (filled := _mutated(statement)) is not None:
+                self._mutators[filled].append(statement)
 
     def __contains__(self, name: str) -> bool:
         return name in self._binders
@@ -88,7 +88,7 @@ class Outline:
 
     def decorators(self, name: str) -> list[str]:
         """The decorators of a definition, and what else makes the object."""
-        parts = []
+        parts: list[str] = []
         for node in self._binders.get(name, ()):
             if isinstance(node, DEFINITIONS):
                 parts += map(_dump, node.decorator_list)
@@ -138,7 +138,7 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
         if isinstance(statement, DEFINITIONS):
             continue
         for field in ("body", "orelse", "finalbody"):
-            yield from statements(getattr(statement, field, ()))
+            yield from statements(getattr(statement, field, []))
         for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
             yield from statements(part.body)
 
@@ -182,7 +182,7 @@ def skeleton(text: bytes) -> tuple[str, set[str], set[str]]:
     return ast.dump(tree), makers, bases
 
 
-def _names(nodes: list[ast.AST]) -> Iterator[str]:
+def _names(nodes: Sequence[ast.AST]) -> Iterator[str]:
     for node in nodes:
         for part in ast.walk(node):
             if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Load):

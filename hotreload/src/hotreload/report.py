@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -65,10 +66,10 @@ class Report:
         return f"{modules}: {'; '.join(parts)} ({_time(self.seconds)})"
 
 
-def _list(names: object, limit: int = 4) -> str:
-    names = list(names)  # type: ignore[call-overload]
-    shown = ", ".join(name.partition(":")[2] or name for name in names[:limit])
-    return shown + (f" and {len(names) - limit} more" if len(names) > limit else "")
+def _list(names: Iterable[str], limit: int = 4) -> str:
+    known = [name.partition(":")[2] or name for name in names]
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return ", ".join(known[:limit]) + more
 
 
 def _count(number: int, thing: str) -> str:

@@ -23,7 +23,6 @@ def merge(old: Any, new: Any, journal: Journal) -> None:
     for cls, function in list(before.items()):
         if cls not in after and isinstance(function, FunctionType) \
                 and function.__module__ == new.__module__:
-            journal.note(lambda cls=cls, function=function: before.__setitem__(cls, function))
-            del before[cls]
+            journal.delete_item(before, cls)
     old._clear_cache()
     journal.note(old._clear_cache)

@@ -51,7 +51,8 @@ class Source:
     def code(self) -> CodeType:
         compile_source = getattr(self._loader, "source_to_code", None)
         if compile_source is not None:
-            return compile_source(self.text, self.path)
+            code: CodeType = compile_source(self.text, self.path)
+            return code
         return compile(self.text, self.path, "exec", dont_inherit=True)
 
     @cached_property
@@ -127,8 +128,8 @@ def path_of(module: ModuleType) -> str:
     """
     name = module.__name__
     spec = getattr(module, "__spec__", None)
-    loader = getattr(module, "__loader__", None) or getattr(spec, "loader", None)
-    path = getattr(module, "__file__", None) or getattr(spec, "origin", None)
+    loader: Any = getattr(module, "__loader__", None) or getattr(spec, "loader", None)
+    path: str | None = getattr(module, "__file__", None) or getattr(spec, "origin", None)
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
         raise ReloadError(f"{name} is an extension module: its machine code stays loaded")
     if path is None or path in ("built-in", "frozen"):

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -326,7 +327,7 @@ class Commit:
                 hook(matcher.old_namespace(replaced))
         for instance, old in self.hooked:
             state = instances.attributes(instance)
-            journal.note(lambda i=instance, s=state: instances.restore_attributes(i, s))
+            journal.note(partial(instances.restore_attributes, instance, state))
             instance.__reload__(old)
 
     def _report(self, pairs: list[tuple[Any, Any]], left_behind: tuple[int, ...]) -> dict[str, Any]:
@@ -336,7 +337,7 @@ class Commit:
         for (old, _), count in zip(pairs, left_behind):
             if count and isinstance(old, (type, FunctionType)):
                 report.left_behind[f"{old.__module__}:{old.__qualname__}"] = count
-        gone = {}
+        gone: dict[str, Any] = {}
         for matcher in self.matchers:
             report.changed += dict.fromkeys(matcher.changed)
             report.added += matcher.added
