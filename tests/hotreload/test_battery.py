@@ -8,11 +8,13 @@ import engines
 
 _ALL = scenarios.load()
 
-# They need weak references to follow, or the slot in typing.Generic.
+# They need weak references to follow, the slot in typing.Generic, or that an
+# instance that is made anew need not fit its new class itself.
 _OPEN = {
     "classes/weak references to instances that are rebuilt",
     "classes/a generic class",
     "classes/a generic class of the new syntax",
+    "classes/slots of two classes, one added",
     "data/a weak dictionary keyed by a class",
     "functions/weakly held function",
 }

@@ -217,3 +217,54 @@ add("an exception with live instances", "class E(Exception):\n    def f(self):\n
 add("a typed dict", "import typing\nclass A(typing.TypedDict):\n    x: int\n",
     "from m import A; a = A(x=1)", ("x: int", "x: int\n    y: str"),
     "assert 'y' in A.__annotations__ and a == {'x': 1}")
+add("slots of two classes, one added", "class A:\n    __slots__ = ('x',)\nclass B(A):\n    __slots__ = ('y',)\n",
+    "import m; b = m.B(); b.x, b.y = 1, 2", ("('x',)", "('x', 'z')"),
+    "b.z = 3; assert (b.x, b.y, b.z) == (1, 2, 3) and type(b) is m.B", origin="Dart: shape changes")
+add("slots of two classes, methods", "class A:\n    __slots__ = ('x',)\n    def f(self, n=1):\n        return 1\n"
+    "class B(A):\n    __slots__ = ('y',)\n    def g(self, n=1):\n        return 1\n",
+    "import m; b = m.B(); b.x, b.y = 1, 2", [EDIT, ("n=1", "n=2")],
+    "assert (b.x, b.y, b.f(), b.g()) == (1, 2, 2, 2) and type(b) is m.B")
+add("slots gained, with a registry of subclasses", "class Base:\n    subs = []\n"
+    "    def __init_subclass__(cls):\n        Base.subs.append(cls)\nclass A(Base):\n    def __init__(self):\n"
+    "        self.x = 1\n", "import m; a = m.A()", ("class A(Base):", "class A(Base):\n    __slots__ = ('x',)"),
+    "assert m.Base.subs == [m.A] and a.x == 1 and type(a) is m.A")
+add("__init_subclass__ with arguments, and another layout", "class Base:\n    def __init_subclass__(cls, tag):\n"
+    "        cls.tag = tag\nclass A(Base, tag='t'):\n    def __init__(self):\n        self.x = 1\n",
+    "import m, user; a = m.A(); b = user.B()", ("class A(Base, tag='t'):", "class A(Base, tag='u'):\n    __slots__ = ('x',)"),
+    "assert a.x == b.x == 1 and a.tag == 'u' and b.tag == 'b' and isinstance(b, m.A)",
+    others={"user.py": "from m import A\nclass B(A, tag='b'): pass"})
+add("a finalizer does not run for what is rebuilt", "log = []\nclass A:\n    def __init__(self):\n        self.x = 1\n"
+    "    def __del__(self):\n        log.append(1)\n", "import m; a = m.A()",
+    ("class A:", "class A:\n    __slots__ = ('x',)"),
+    "import gc; gc.collect(); assert m.log == [] and a.x == 1; del a; gc.collect(); assert m.log == [1]")
+add("multiple inheritance elsewhere", "class A:\n    def f(self, n=1):\n        return ['A1']\nclass B:\n"
+    "    def f(self, n=1):\n        return ['B1']\n", "import user; c = user.C()",
+    [("1'", "2'"), ("n=1", "n=2")], "assert c.f() == ['C', 'A2']",
+    others={"user.py": "from m import A, B\nclass C(A, B):\n    def f(self):\n        return ['C'] + super().f()"})
+add("cooperative super() through three modules", "class A:\n    def f(self, n=1):\n        return ['A1']\n",
+    "import user, m; d = user.D()", [("A1", "A2"), ("n=1", "n=2")], "assert d.f() == ['D', 'B', 'A2']",
+    others={"middle.py": "import m\nclass B(m.A):\n    def f(self):\n        return ['B'] + super().f()",
+            "user.py": "import middle\nclass D(middle.B):\n    def f(self):\n        return ['D'] + super().f()"})
+add("a metaclass's __call__ (a singleton)", "class Meta(type):\n    it = {}\n    def __call__(cls):\n"
+    "        if cls not in Meta.it:\n            Meta.it[cls] = super().__call__()\n        return Meta.it[cls]\n"
+    "class A(metaclass=Meta):\n    def f(self):\n        return 1\n", "import m; a = m.A()",
+    [EDIT, ("class A(metaclass=Meta):", "class A(metaclass=Meta):\n    z = 3")],
+    "assert m.A() is a and a.f() == 2 and a.z == 3")
+add("an exception group in flight", "class E(Exception):\n    x = 1\n",
+    "import m\ndef gen():\n    try:\n        raise m.E\n    except m.E as e:\n        yield e\n        yield e.x\n"
+    "g = gen(); e = next(g)", ("x = 1", "x = 2"), "assert next(g) == 2 and isinstance(e, m.E)")
+add("a subclass of int", "class Metres(int):\n    def text(self, unit='m'):\n        return f'{int(self)}{unit}'\n",
+    "import m; x = m.Metres(5); held = {x: 'v'}", ("'m'", "'M'"),
+    "assert x.text() == '5M' and held[5] == 'v' and type(x) is m.Metres")
+add("a subclass of dict, with slots gained", "class D(dict):\n    pass\n", "import m; d = m.D(a=1); held = [d]",
+    ("    pass", "    __slots__ = ('extra',)"), "assert d == {'a': 1} and held[0] is d and type(d) is m.D; d.extra = 5")
+add("a user dict", "import collections\nclass D(collections.UserDict):\n    def f(self):\n        return 1\n",
+    "import m; d = m.D(a=1)", [EDIT, ("(collections.UserDict):", "(collections.UserDict):\n    z = 3")],
+    "assert d.f() == 2 and d['a'] == 1 and d.z == 3")
+add("a context manager that is open", "class C:\n    def __enter__(self):\n        return 1\n"
+    "    def __exit__(self, *e):\n        C.left = 1\n", "import m\ndef gen():\n    with m.C() as c:\n        yield c\n"
+    "g = gen(); next(g)", [("C.left = 1", "C.left = 2"), ("class C:", "class C:\n    z = 3")],
+    "try:\n    next(g)\nexcept StopIteration:\n    pass\nassert m.C.left in (1, 2)")
+add("a pydantic model", "import pydantic\nclass M(pydantic.BaseModel):\n    x: int\n    def f(self):\n        return 1\n",
+    "import m; a = m.M(x=5)", [EDIT, ("x: int", "x: int\n    y: int = 7")],
+    "assert a.f() == 2 and type(a) is m.M and a.x == 5 and m.M(x=1).y == 7 and isinstance(a, m.M)")

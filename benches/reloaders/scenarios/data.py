@@ -139,3 +139,22 @@ add("a weak dictionary keyed by a class", "class A:\n    x = 1\n",
 add("a weak set of instances", "class A:\n    def f(self):\n        return 1\n",
     "import m, weakref; a = m.A(); held = weakref.WeakSet([a])", [EDIT, ("class A:", "class A:\n    x = 3")],
     "assert a in held and [*held][0].f() == 2")
+add("an enum with methods and a class beside it", "import enum\nclass E(enum.Enum):\n    A = 1\n    def g(self):\n"
+    "        return T[self]\nT = {E.A: 'a'}\n", "import m; a = m.E.A", ("A = 1", "A = 1\n    B = 2"),
+    "assert a.g() == 'a' and m.T[m.E.A] == 'a' and m.E.B not in m.T")
+add("a str enum as keys of json", "import enum\nclass E(enum.StrEnum):\n    A = 'a'\n", "import m, json; held = {m.E.A: 1}",
+    ("A = 'a'", "A = 'a'\n    B = 'b'"), "assert json.dumps(held) == '{\"a\": 1}' and held['a'] == 1 and m.E.B == 'b'")
+add("a dataclass as a default", "import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass C:\n    x: int = 1\n"
+    "def f(c=C()):\n    return c.x\n", "from m import f", ("x: int = 1", "x: int = 1\n    y: int = 2"), "assert f() == 1")
+add("an ordered list of dataclasses", "import dataclasses\n@dataclasses.dataclass(order=True)\nclass C:\n    x: int\n",
+    "import m; held = [m.C(2), m.C(1)]", ("x: int", "x: int\n    y: int = 0"), "assert sorted(held)[0].x == 1 and held[0] > m.C(1)")
+add("a global rebound by a function", "STATE = None\ndef start(n=1):\n    global STATE\n    STATE = [n]\n",
+    "import m; m.start(); held = m.STATE", ("n=1", "n=2"), "assert m.STATE is held; m.start(); assert m.STATE == [2]")
+add("a value with a finalizer", "log = []\nclass R:\n    def __del__(self):\n        log.append(1)\nr = R()\ndef f(x=1): ...\n",
+    "import m; r = m.r", ("x=1", "x=2"), "assert m.r is r and m.log is not None and m.f.__defaults__ == (2,)")
+add("tuples of functions", "def f(x=1):\n    return 1\nALL = (f, f)\n", "from m import ALL", [("return 1", "return 2"), ("x=1", "x=2")],
+    "import m; assert ALL[0] is m.f and ALL[1]() == 2 and m.ALL is ALL")
+add("a value that becomes a function", "X = 5\n", "import m, user", "def X():\n    return 6\n",
+    "assert m.X() == 6 and user.X() == 6", others={"user.py": "from m import X\n"})
+add("a function that becomes a value", "def X():\n    return 6\n", "import m, user", "X = 5\n",
+    "assert m.X == 5 and user.X == 5", others={"user.py": "from m import X\n"})

@@ -266,3 +266,31 @@ add("a method becomes static", "class A:\n    def f(self):\n        return 1\n",
     "assert a.f() == A.f() == 1")
 add("a contextmanager", "import contextlib\n@contextlib.contextmanager\ndef f():\n    yield 1\n",
     "from m import f", ("yield 1", "yield 2"), "with f() as x:\n    assert x == 2")
+add("attributes of a function set at run time", "def f(x=1):\n    f.calls += 1\n    return f.calls\nf.calls = 0\n",
+    "import m; m.f(); m.f(); m.f.note = 'n'", ("x=1", "x=2"), "assert m.f() == 3 and m.f.note == 'n'")
+add("singledispatchmethod", "import functools\nclass A:\n    @functools.singledispatchmethod\n"
+    "    def f(self, x):\n        return 1\n    @f.register\n    def _(self, x: int):\n        return 'int'\n",
+    "import m; a = m.A()", [EDIT, ("'int'", "'INT'"), ("class A:", "class A:\n    z = 3")],
+    "assert (a.f(''), a.f(0), a.z) == (2, 'INT', 3)")
+add("partialmethod", "import functools\nclass A:\n    def f(self, x):\n        return x + 1\n"
+    "    g = functools.partialmethod(f, 5)\n", "import m; a = m.A()",
+    [("x + 1", "x + 2"), ("class A:", "class A:\n    z = 3")], "assert a.g() == 7 and a.z == 3")
+add("an alias in a class", "class A:\n    def f(self, x=1):\n        return 1\n    g = f\n",
+    "import m; a = m.A(); g = a.g", [EDIT, ("x=1", "x=2")], "assert a.g() == g() == 2 and m.A.g is m.A.f")
+add("an alias in the module", "def f(x=1):\n    return 1\ng = f\n", "from m import g", [EDIT, ("x=1", "x=2")],
+    "import m; assert g() == 2 and m.g is m.f is g")
+add("an alias that is edited", "def f():\n    return 1\ndef h():\n    return 3\ng = f\n", "import m; f = m.f",
+    ("g = f", "g = h"), "assert m.g is m.h and m.f is f and f() == 1")
+add("a stack of decorators", "import functools\n@functools.cache\n@functools.wraps(print)\ndef f(x=1):\n    return 1\n",
+    "from m import f; f()", [EDIT, ("x=1", "x=2")], "assert f() == 2")
+add("swapped names", "def f():\n    return 1\ndef g():\n    return 2\n", "from m import f, g",
+    "def g():\n    return 1\ndef f():\n    return 2\n", "assert (f(), g()) == (2, 1)")
+add("an async generator that is suspended", "async def f(x=1):\n    yield 1\n    yield 1\n",
+    "import m, asyncio\nloop = asyncio.new_event_loop()\ng = m.f()\nloop.run_until_complete(anext(g))",
+    ("yield 1", "yield 2"), "assert loop.run_until_complete(anext(g)) == 1\n"
+    "assert loop.run_until_complete(anext(m.f())) == 2\nloop.run_until_complete(loop.shutdown_asyncgens())\n"
+    "loop.close()", origin="Dart: live stacks")
+add("a partial in a module", "import functools\ndef f(x, y=1):\n    return x + y\nadd5 = functools.partial(f, 5)\n",
+    "from m import add5", ("y=1", "y=2"), "assert add5() == 7")
+add("reloads itself", "import sys\ndef f(act):\n    act()\n    return g()\ndef g():\n    return 1\n",
+    "import m", ("return 1", "return 2"), "assert m.f(lambda: None) == 2")

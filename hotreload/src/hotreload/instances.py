@@ -8,6 +8,7 @@ the old one in the same `gc.remap` as everything else.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import types
@@ -21,6 +22,8 @@ from .journal import Journal
 from .match import Plan
 
 _MISSING = object()
+_HEAP_TYPE = 1 << 9
+_IMMUTABLE = 1 << 8
 
 
 def migrate(plan: Plan, journal: Journal) -> list[tuple[Any, dict[str, Any]]]:
@@ -51,7 +54,7 @@ class _Migration:
     def find_classes(self) -> None:
         for old, new in self.plan.replaced.values():
             if isinstance(old, type) and not isinstance(new, type):
-                self._new[old] = _namesake(old)
+                self._new[old] = _copy_of_class(old, type(old), old.__bases__)
                 self._stranded.add(old)
         for old, new in self.plan.classes:
             moved = layout(old) != layout(new)
@@ -74,13 +77,7 @@ class _Migration:
     def _clone(self, cls: Any) -> Any:
         """A subclass elsewhere, made again for the new layout of its base."""
         bases = tuple(self._new.get(base, base) for base in cls.__bases__)
-        namespace = {name: value for name, value in vars(cls).items()
-                     if name not in ("__dict__", "__weakref__")
-                     and not (isinstance(value, types.MemberDescriptorType)
-                              and value.__objclass__ is cls)}
-        meta = self._new.get(type(cls), type(cls))
-        made: type = type.__new__(meta, cls.__name__, bases, namespace)
-        made.__qualname__ = cls.__qualname__
+        made = _copy_of_class(cls, self._new.get(type(cls), type(cls)), bases)
         self.plan.replace(cls, made)
         return made
 
@@ -142,12 +139,35 @@ class _Migration:
         return made
 
 
-def _namesake(cls: type) -> type:
-    """A copy of a class, for the instances that it leaves."""
+@contextlib.contextmanager
+def _untold(bases: tuple[type, ...]) -> Iterator[None]:
+    """Let classes be made from bases that do not hear of it: it is no news to them."""
+    tellers = {cls for base in bases for cls in base.__mro__
+               if "__init_subclass__" in vars(cls) and not cls.__flags__ & _IMMUTABLE}
+    before = {cls: vars(cls)["__init_subclass__"] for cls in tellers}
+    try:
+        for cls in tellers:
+            type.__setattr__(cls, "__init_subclass__", classmethod(lambda cls, **arguments: None))
+        yield
+    finally:
+        for cls, function in before.items():
+            type.__setattr__(cls, "__init_subclass__", function)
+
+
+def _make_class(meta: type, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> Any:
+    with _untold(bases):
+        return type.__new__(meta, name, bases, namespace)
+
+
+def _copy_of_class(cls: Any, meta: type, bases: tuple[type, ...]) -> Any:
+    """A class with what another one defines, and other bases or another layout."""
     namespace = {name: value for name, value in vars(cls).items()
                  if name not in ("__dict__", "__weakref__")
-                 and not isinstance(value, types.MemberDescriptorType)}
-    return type.__new__(type(cls), cls.__name__, cls.__bases__, namespace)
+                 and not (isinstance(value, types.MemberDescriptorType)
+                          and value.__objclass__ is cls)}
+    made = _make_class(meta, cls.__name__, bases, namespace)
+    made.__qualname__ = cls.__qualname__
+    return made
 
 
 def husk(cls: type, without: set[type], made: dict[type, type]) -> type:
@@ -168,8 +188,8 @@ def husk(cls: type, without: set[type], made: dict[type, type]) -> type:
         slots.append("__dict__")
     if cls.__weakrefoffset__ and not base.__weakrefoffset__:
         slots.append("__weakref__")
-    made[cls] = type.__new__(type, cls.__name__, (base,),
-                             {"__slots__": slots, "__del__": lambda self: None})
+    made[cls] = _make_class(type, cls.__name__, (base,),
+                            {"__slots__": slots, "__del__": lambda self: None})
     return made[cls]
 
 
@@ -177,7 +197,7 @@ def layout(cls: type) -> tuple[Any, ...]:
     """What two classes must have in common for instances to change over."""
     slots: list[str] = []
     base: type | None = cls
-    while base is not None and base.__flags__ & (1 << 9):
+    while base is not None and base.__flags__ & _HEAP_TYPE:
         slots += sorted(name for name, value in vars(base).items()
                         if isinstance(value, types.MemberDescriptorType)
                         and value.__objclass__ is base)
@@ -231,7 +251,7 @@ def attributes(instance: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     cls = type(instance)
     for base in reversed(cls.__mro__):
-        if not base.__flags__ & (1 << 9):
+        if not base.__flags__ & _HEAP_TYPE:
             continue
         for name, member in vars(base).items():
             if isinstance(member, types.MemberDescriptorType) and member.__objclass__ is base:
@@ -334,7 +354,7 @@ def _field_values(instance: Any, cls: Any) -> Iterator[Any]:
 
 def _builtin_base(cls: type) -> Any:
     base: type = cls
-    while base.__flags__ & (1 << 9) and base.__module__ != "collections":
+    while base.__flags__ & _HEAP_TYPE and base.__module__ != "collections":
         assert base.__base__ is not None
         base = base.__base__
     return base

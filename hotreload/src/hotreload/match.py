@@ -24,6 +24,7 @@ from .outline import Outline
 from .source import Record, Source
 
 _MISSING = object()
+_HEAP_TYPE = 1 << 9
 
 CONTAINERS = (list, dict, set, deque, bytearray)
 
@@ -51,6 +52,7 @@ class Plan:
         self.carried: list[tuple[type, str, Any]] = []
         self.registered: list[tuple[type, type]] = []
         self.refreshed: list[tuple[Any, Any]] = []
+        self.attributes: list[tuple[FunctionType, str, Any]] = []
         self.rebuilt: list[tuple[Any, Any]] = []
         self.rebuilt_ids: set[int] = set()
         self.functions: list[tuple[FunctionType, FunctionType]] = []
@@ -177,6 +179,8 @@ class Matcher:
     def _definition(self, name: str, old: Any, new: Any) -> None:
         if self.pair(old, new, name, self._edited(self.old_outline, self.outline, name)):
             self.plan.replace(old, new)
+        if type(old) in VALUES:
+            self.values.append((name, old, new))
         # An object that is kept has been replaced by itself.
         self.namespace[name] = new
 
@@ -302,7 +306,7 @@ class Matcher:
         if type(old) in CONTAINERS:
             return True
         kind = type(old)
-        return (kind.__flags__ & (1 << 9) != 0  # a heap type
+        return (kind.__flags__ & _HEAP_TYPE != 0
                 and self._belongs_to_the_program(kind.__module__))
 
     @staticmethod
@@ -364,12 +368,24 @@ class Matcher:
             self.plan.keep(old, new)
         else:
             self.plan.replace(old, new)
+            if mine:
+                self._carry_attributes(old, new)
             if mine and "<locals>" not in new.__code__.co_qualname:
                 self.changed.append(f"{self.name}:{new.__code__.co_qualname}")
         inner = self._parts(old, new)
         if same and hasattr(old, "__wrapped__"):
             self.plan.refreshed.append((old, new))
         return inner or not same
+
+    def _carry_attributes(self, old: FunctionType, new: FunctionType) -> None:
+        """Take over attributes that a function was given at run time."""
+        name = old.__qualname__
+        if self.old_outline is None \
+                or self.old_outline.mutations(name) != self.outline.mutations(name):
+            return
+        for attribute, value in vars(old).items():
+            if attribute != "__wrapped__" and not is_wrapper(value):
+                self.plan.attributes.append((new, attribute, value))
 
     def _move_codes(self, old: CodeType, new: CodeType) -> None:
         self.plan.move_code(old, new)

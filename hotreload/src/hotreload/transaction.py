@@ -267,6 +267,8 @@ class Commit:
         """What does not show before the remap: new classes, new names."""
         for cls, name, value in self.plan.carried:
             type.__setattr__(cls, name, value)
+        for function, name, value in self.plan.attributes:
+            vars(function)[name] = value
         # An instance changes over to a class only if it has the same base, so
         # new classes get the bases that are going to be replaced, or kept.
         olds = {new: old for old, new in self.plan.classes
