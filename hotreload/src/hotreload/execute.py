@@ -77,24 +77,23 @@ class _Retired(ModuleType):
     """A draft after the reload, for a thread that has got hold of it."""
 
     def __getattribute__(self, name: str) -> object:
-        return getattr(_originals[id(self)], name)
+        return getattr(_original(self), name)
 
     def __setattr__(self, name: str, value: object) -> None:
-        setattr(_originals[id(self)], name, value)
+        setattr(_original(self), name, value)
 
     def __delattr__(self, name: str) -> None:
-        delattr(_originals[id(self)], name)
-
-    def __del__(self) -> None:
-        _originals.pop(id(self), None)
+        delattr(_original(self), name)
 
 
-_originals: dict[int, ModuleType] = {}
+def _original(draft: ModuleType) -> object:
+    namespace: dict[str, object] = ModuleType.__getattribute__(draft, "__dict__")
+    return namespace["__original__"]
 
 
 def retire(draft: ModuleType, module: ModuleType) -> None:
     """Let a draft stand for the module: a thread that waited for it may have it."""
-    _originals[id(draft)] = module
+    vars(draft)["__original__"] = module
     draft.__class__ = _Retired
 
 

@@ -35,7 +35,7 @@ class Extension:
     def before_cell(self, info: Any = None) -> None:
         """Reload what has been edited. An error is shown once, and the cell runs."""
         edited = [(record.name, source.stamp(record.path))
-                  for record in source.touched(source.records.values())]
+                  for record in source.touched([*source.records.values()])]
         if edited and edited != self._failed:
             try:
                 _say(reload())

@@ -222,11 +222,15 @@ def track_imports() -> None:
                 pass
 
 
-def touched(candidates: Iterable[Record]) -> list[Record]:
+def touched(candidates: Sequence[Record]) -> list[Record]:
     """The records whose file is another than the one they were read from.
 
     This is all that a reload of nothing costs.
     """
+    watch = _watch() if len(candidates) >= _MANY else None
+    if watch is not None:
+        asked = set(watch.to_ask([record.path for record in candidates]))
+        candidates = [record for record in candidates if record.path in asked] if asked else ()
     found = []
     for record in candidates:
         try:
@@ -235,4 +239,29 @@ def touched(candidates: Iterable[Record]) -> list[Record]:
             continue
         if (status.st_mtime_ns, status.st_size) != record.stamp:
             found.append(record)
+            if watch is not None:
+                watch.ask_again(record.path)
     return found
+
+
+_MANY = 100
+"""From so many files on it pays to be told of changes."""
+
+_the_watch: list[Any] = []
+
+
+def _watch() -> Any:
+    if not _the_watch:
+        from .changes import make_watch
+        _the_watch.append(make_watch())
+    return _the_watch[0]
+
+
+def _after_fork() -> None:
+    # What the child reads the parent would not get.
+    for watch in filter(None, _the_watch):
+        watch.close()
+    _the_watch.clear()
+
+
+os.register_at_fork(after_in_child=_after_fork)
