@@ -56,7 +56,7 @@ def run_here(engine: engines.Engine, scenario: scenarios.Scenario, folder: Path)
             begin = time.perf_counter()
             try:
                 engine.reload(scenario.reload)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 result["error"] = f"{type(error).__name__}: {error}"
             result["seconds"].append(time.perf_counter() - begin)
             exec(compile(check, "after", "exec"), namespace)

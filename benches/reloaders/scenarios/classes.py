@@ -268,3 +268,19 @@ add("a context manager that is open", "class C:\n    def __enter__(self):\n     
 add("a pydantic model", "import pydantic\nclass M(pydantic.BaseModel):\n    x: int\n    def f(self):\n        return 1\n",
     "import m; a = m.M(x=5)", [EDIT, ("x: int", "x: int\n    y: int = 7")],
     "assert a.f() == 2 and type(a) is m.M and a.x == 5 and m.M(x=1).y == 7 and isinstance(a, m.M)")
+add("a plugin list in a base class elsewhere", "from base import Base\nclass A(Base):\n    x = 1\nclass B(Base):\n    x = 1\n",
+    "import m, base; a = m.A()", "from base import Base\nclass A(Base):\n    x = 2\nclass B(Base):\n    x = 1\nclass C(Base):\n    x = 3\n",
+    "assert base.Base.plugins == [m.A, m.B, m.C] and a.x == 2 and base.by_name == {'A': m.A, 'B': m.B, 'C': m.C}",
+    others={"base.py": "by_name = {}\nclass Base:\n    plugins = []\n    def __init_subclass__(cls):\n"
+                       "        Base.plugins.append(cls)\n        by_name[cls.__name__] = cls"})
+add("type hints that refer to an edited class", "import typing\nclass A:\n    x = 1\ndef f(a: A, b: list[A], c: 'A | None') -> A: ...\n",
+    "import m, typing; f = m.f", ("x = 1", "x = 2"),
+    "h = typing.get_type_hints(f); assert h['a'] is m.A and h['b'].__args__ == (m.A,) and h['return'].x == 2")
+add("a union type that is kept", "class A:\n    x = 1\nclass B:\n    x = 1\nU = A | B\n", "import m; U = m.U; a = m.A()",
+    ("class A:\n    x = 1", "class A:\n    x = 2"), "assert isinstance(a, U) and isinstance(m.A(), U) and U is m.U and m.A in U.__args__")
+add("an operator overloaded for two classes", "class V:\n    def __init__(self, x):\n        self.x = x\n    def __add__(self, o):\n"
+    "        return V(self.x + o.x) if isinstance(o, V) else NotImplemented\n", "import m; a, b = m.V(1), m.V(2)",
+    ("V(self.x + o.x)", "V(self.x + o.x + 10)"), "assert (a + b).x == 13 and (a + m.V(5)).x == 16")
+add("copies and deep copies", "class A:\n    def __init__(self):\n        self.x = [1]\n    def f(self, n=1):\n        return 1\n",
+    "import m, copy; a = m.A()", [EDIT, ("n=1", "n=2")],
+    "b = copy.deepcopy(a); assert type(b) is m.A and b.f() == 2 and b.x == [1] and b.x is not a.x")

@@ -47,3 +47,12 @@ add("bases that do not linearise", "class M:\n    pass\nclass A:\n    x = 1\n",
     "import m, user; c = user.C()", ("class A:\n    x = 1", "class A(M):\n    x = 2"),
     "assert c.x == 1 and user.C.__mro__[1] is m.M",
     others={"user.py": "from m import A, M\nclass C(M, A):\n    pass"})
+add("a plugin list after a failed reload", "from base import Base\nclass A(Base):\n    x = 1\n", "import m, base; A = m.A",
+    "from base import Base\nclass A(Base):\n    x = 2\nclass C(Base):\n    x = 3\n1 / 0\n",
+    "assert base.Base.plugins == [A] and base.by_name == {'A': A} and m.A is A and A.x == 1",
+    others={"base.py": "by_name = {}\nclass Base:\n    plugins = []\n    def __init_subclass__(cls):\n"
+                       "        Base.plugins.append(cls)\n        by_name[cls.__name__] = cls"})
+add("a metaclass that raises", "class Meta(type):\n    pass\nclass A(metaclass=Meta):\n    x = 1\n", "import m; a = m.A(); A = m.A",
+    "class Meta(type):\n    def __new__(*args):\n        raise ValueError\nclass A(metaclass=Meta):\n    x = 2\n",
+    "assert m.A is A and type(a) is A and a.x == 1")
+add("a module that exits", F, "import m", "def f():\n    return 2\nimport sys\nsys.exit(3)\n", "assert m.f() == 1")
