@@ -389,9 +389,9 @@ class Matcher:
 
     def _move_codes(self, old: CodeType, new: CodeType) -> None:
         self.plan.move_code(old, new)
-        for old_inner, new_inner in self.record.pair_inner(old, new):
-            self.plan.move_code(old_inner, new_inner)
-        for old_inner, new_inner in codes.pair_inner(old, new):
+        # Those that do the same move too: the lines of their tracebacks may be others.
+        for old_inner, new_inner in [*self.record.pair_inner(old, new),
+                                     *codes.pair_inner(old, new)]:
             self.plan.move_code(old_inner, new_inner)
 
     def _same_header(self, old: FunctionType, new: FunctionType) -> bool:

@@ -20,6 +20,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
@@ -65,10 +66,17 @@ def reload(modules: ModuleType | str | Iterable[ModuleType | str] | None = None,
         return report
 
 
-Selected = list[tuple[ModuleType, Record, Source]]
+@dataclass(slots=True)
+class _Edit:
+    """A module that has been edited."""
+
+    module: ModuleType
+    record: Record
+    new: Source
+    stamp: source.Stamp
 
 
-def _select(modules: Any, force: bool) -> Selected:
+def _select(modules: Any, force: bool) -> list[_Edit]:
     if modules is None:
         candidates = list(source.records.values())
         if not force:
@@ -99,27 +107,26 @@ def _select(modules: Any, force: bool) -> Selected:
             record.stamp = stamp
             continue
         new = Source(text, record.path, getattr(module, "__loader__", None))
-        selected.append((module, record, new, stamp))
+        selected.append(_Edit(module, record, new, stamp))
     return _in_order(selected)
 
 
-def _in_order(selected: list[Any]) -> list[Any]:
+def _in_order(selected: list[_Edit]) -> list[_Edit]:
     """Modules that others import come before these."""
     if len(selected) < 2:
         return selected
-    by_name = {module.__name__: item for item in selected for module in item[:1]}
-    ordered: dict[str, Any] = {}
+    by_name = {edit.module.__name__: edit for edit in selected}
+    ordered: dict[str, _Edit] = {}
     visiting: set[str] = set()
 
     def visit(name: str) -> None:
         if name not in by_name or name in visiting:
             return
         visiting.add(name)
-        module, _, new, _ = by_name[name]
-        package = module.__package__ or ""
-        for needed in new.imports(package):
+        edit = by_name[name]
+        for needed in edit.new.imports(edit.module.__package__ or ""):
             visit(needed)
-        ordered[name] = by_name[name]
+        ordered[name] = edit
     for name in by_name:
         visit(name)
     return list(ordered.values())
@@ -133,19 +140,19 @@ def reached(stage: str) -> None:
 class _Reload:
     """One transaction."""
 
-    def __init__(self, selected: list[Any], force: bool) -> None:
+    def __init__(self, selected: list[_Edit], force: bool) -> None:
         self.selected = selected
         self.force = force
         self.journal = Journal()
         self.drafts: list[tuple[ModuleType, ModuleType]] = []
         """With their modules. As pairs of the mapping they are not replaced."""
         self.registrations: Registrations | None = None
-        self.report = Report(modules=tuple(module.__name__ for module, *_ in selected))
+        self.report = Report(modules=tuple(edit.module.__name__ for edit in selected))
 
     def run(self) -> Report:
         reached("select")
-        for _, _, new, _ in self.selected:
-            new.code  # a syntax error ends it here
+        for edit in self.selected:
+            edit.new.code  # noqa: B018 (a syntax error ends it here)
         if not self.force and self._bodies():
             return self._done()
         try:
@@ -164,16 +171,16 @@ class _Reload:
         return self._done()
 
     def _done(self) -> Report:
-        for _, record, new, stamp in self.selected:
-            record.source, record.stamp = new, stamp
+        for edit in self.selected:
+            edit.record.source, edit.record.stamp = edit.new, edit.stamp
         return self.report
 
     # The cheap way.
 
     def _bodies(self) -> bool:
         plans = []
-        for module, record, new, _ in self.selected:
-            plan = bodies.plan(module, record, new)
+        for edit in self.selected:
+            plan = bodies.plan(edit.module, edit.record, edit.new)
             if plan is None:
                 return False
             plans.append(plan)
@@ -205,8 +212,9 @@ class _Reload:
             self.registrations = Registrations(self.drafts)
         reached("execute")
         plan = Plan(self.drafts)
-        matchers = [Matcher(plan, module, draft, record, new, self.registrations.fresh)
-                    for (module, record, new, _), (draft, _) in zip(self.selected, self.drafts)]
+        matchers = [Matcher(plan, edit.module, draft, edit.record, edit.new,
+                            self.registrations.fresh)
+                    for edit, (draft, _) in zip(self.selected, self.drafts)]
         for step in (Matcher.definitions, Matcher.remaining_values, Matcher.leftovers):
             for matcher in matchers:
                 step(matcher)
@@ -217,15 +225,14 @@ class _Reload:
         return Commit(self.journal, self.report, plan, matchers, hooked).run()
 
     def _execute(self) -> None:
-        modules = [module for module, *_ in self.selected]
-        with execute.drafts_in_place(modules):
-            for module, record, new, _ in self.selected:
-                draft = execute.draft_of(module)
-                self.drafts.append((draft, module))
-                if module.__name__ == "__main__":
-                    code = main_program.prepare(module, draft, record, new)
+        with execute.drafts_in_place([edit.module for edit in self.selected]):
+            for edit in self.selected:
+                draft = execute.draft_of(edit.module)
+                self.drafts.append((draft, edit.module))
+                if edit.module.__name__ == "__main__":
+                    code = main_program.prepare(edit.module, draft, edit.record, edit.new)
                 else:
-                    code = new.code
+                    code = edit.new.code
                 execute.execute(draft, code)
 
 
