@@ -201,7 +201,6 @@ def test_edited_bodies_at_every_nth_call(project, expected, work):
     assert next(numbers) > 2 and result == expected
 
 
-@pytest.mark.xfail(strict=False, reason="an instance with slots of two classes that both change")
 def test_layouts_at_every_nth_call(project, expected, work):
     numbers = itertools.count()
 

@@ -16,6 +16,7 @@ use crate::engine;
 use crate::flavour::Flavour;
 use crate::half_made;
 use crate::hash::Hasher;
+use crate::hotreload;
 use crate::proc;
 use crate::project::Project;
 use crate::step::{Facts, Step};
@@ -93,6 +94,7 @@ pub fn build(
         ("made", made),
         ("library", source.library.clone()),
         ("configuration", facts["configuration"].clone()),
+        ("hotreload", hotreload::key(project)?),
     ]);
     install(project, flavour, &tree, facts, with_engine)
 }
@@ -376,6 +378,9 @@ fn install(
         |task, line| task.message(line.trim()),
     )
     .context("the installation failed")?;
+    if flavour.patched() {
+        hotreload::install(project, &staged)?;
+    }
     task.message("try it");
     validate::check(&staged, tree.asan, with_engine)?;
     if prefix.exists() {

@@ -12,6 +12,7 @@ mod flavour;
 mod git;
 mod half_made;
 mod hash;
+mod hotreload;
 mod interpreter;
 mod lock;
 mod patches;
