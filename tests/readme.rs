@@ -82,6 +82,11 @@ fn the_commands_work() -> Result<()> {
                     command.args(["test", "--", "--list"]);
                     command
                 }
+                "cargo xtask audit" => {
+                    let mut command = command(xtask()?);
+                    command.arg("audit");
+                    command
+                }
                 // The theme runs among the tests: that the filter finds it is enough.
                 "cargo xtask test dicts" => {
                     let mut command = command(xtask()?);

@@ -112,6 +112,81 @@ class InstanceTests(RemapTestCase):
                 self.assertIs(type(a), pairs.old)
                 self.assertIs(holder[0], pairs.old)
 
+    def test_an_instance_that_is_replaced_need_not_fit(self):
+        # It is made anew by who calls, and goes with its class.
+        class Old:
+            __slots__ = ("x",)
+
+        class New:
+            pass
+        list_of_old = [Old(), Old()]
+        list_of_old[0].x = 1
+        pairs = [(list_of_old[0], New()), (Old, New)]
+        with self.assertRaisesRegex(TypeError, "layout differs"):
+            gc.remap(pairs)     # the other one has to fit
+        self.assertEqual(list_of_old[0].x, 1)
+        del list_of_old[1]
+        del Old, New
+        result = gc.remap(pairs)
+        self.assertIs(type(list_of_old[0]), pairs[1][1])
+        self.assertIs(type(pairs[0][0]), pairs[1][0])
+        self.assertEqual(result.left_behind, (0, 1))
+
+    def test_an_instance_that_replaces_another_has_to_fit(self):
+        class Old:
+            __slots__ = ("x",)
+
+        class New:
+            pass
+        pairs = [(Old(), New()), (Old, New)]
+        pairs.append((pairs[0][1], pairs[0][0]))
+        items = [pairs[0][0]]
+        with self.assertRaisesRegex(TypeError, "layout differs"):
+            gc.remap(pairs)
+        self.assertIs(type(items[0]), Old)
+
+    def test_layout_by_other_bases(self):
+        # Both levels are replaced: neither base is the other, and instances
+        # are laid out in the same way.
+        class A:
+            __slots__ = ("x",)
+
+        class B(A):
+            __slots__ = ("z",)
+        old_a, old_b = A, B
+
+        class A:
+            __slots__ = ("x",)
+
+        class B(A):
+            __slots__ = ("z",)
+        b = old_b()
+        b.x, b.z = 1, 2
+        pairs = [(old_a, A), (old_b, B)]
+        del old_a, old_b, A, B
+        self.assertEqual(gc.remap(pairs).left_behind, (0, 0))
+        self.assertIs(type(b), pairs[1][1])
+        self.assertEqual((b.x, b.z), (1, 2))
+
+        class C(pairs[0][0]):
+            __slots__ = ("y",)
+        with self.assertRaisesRegex(TypeError, "layout differs"):
+            gc.remap([(pairs[1][1], C)])
+
+    def test_weak_references_to_subclasses_are_not_exchanged(self):
+        # C code takes what is in the table of subclasses for weak references
+        # to classes.
+        class A:
+            pass
+
+        class B:
+            pass
+        refs = [weakref.ref(A), weakref.ref(Thing)]
+        gc.remap([(refs[0], refs[1]), (refs[1], refs[0])])
+        gc.remap([(weakref.ref(B), weakref.ref({1}))])
+        self.assertIn(A, object.__subclasses__())
+        self.assertIn(B, object.__subclasses__())
+
     def test_layout_does_not_matter_without_instances(self):
         pairs = Pairs(make("A"), make("B", __slots__=("x",)))
         holder = [pairs.old]

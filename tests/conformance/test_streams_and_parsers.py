@@ -3,6 +3,7 @@
 import collections
 import copy
 import gc
+import sys
 import io
 import os
 import re
@@ -576,6 +577,57 @@ class StructTests(RemapTestCase):
         self.refused(Pairs(pairs.old, Thing()), TypeError, r"so of .* must be")
         gc.remap(pairs.list)
         self.assertEqual(list(iterator), [(1,), (1,)])
+
+
+class RollbackTests(RemapTestCase):
+    """What was in a field fits: it is put back without being asked for."""
+
+    class Fails:
+        armed = None
+
+        def __hash__(self):
+            if self.armed is not None:
+                self.armed()
+                1 / 0
+            return 1
+
+    def rolled_back(self, old, new, armed=lambda: None):
+        key, fails = self.Fails(), self.Fails()
+        table = {key: 1}
+        fails.armed = armed
+        pairs = [(old, new), (key, fails)]
+        del old, new, key
+        gc.collect()
+        before = [sys.getrefcount(x) for x in pairs[0]]
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap(pairs)
+        fails.armed = None
+        gc.collect()
+        self.assertEqual([sys.getrefcount(x) for x in pairs[0]], before)
+        self.assertEqual(list(table), [pairs[1][0]])
+
+    def test_subclass_instance(self):
+        class Sub(io.IncrementalNewlineDecoder):
+            pass
+
+        def decoder():
+            return next(x for x in gc.get_referents(stream)
+                        if isinstance(x, io.IncrementalNewlineDecoder))
+        stream = io.StringIO(newline=None)
+        self.rolled_back(decoder(), Sub(None, True))
+        self.assertIs(type(decoder()), io.IncrementalNewlineDecoder)
+
+    def test_field_that_would_keep_by_now(self):
+        first, second = (sqlite3.connect(":memory:") for _ in "12")
+        cursor = first.cursor()
+        connections = [first, second]
+        del first, second
+        self.rolled_back(*connections, lambda: cursor.execute(
+            "select 1 union select 2"))
+        self.assertIs(cursor.connection, connections[0])
+        cursor.close()
+        for connection in connections:
+            connection.close()
 
 
 if __name__ == "__main__":
