@@ -11,6 +11,7 @@ the sources that it was built from.
 
 import argparse
 import collections
+import os
 import pathlib
 import sys
 import tomllib
@@ -192,4 +193,7 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = main()
+    sys.stdout.flush()
+    # What the makers left waiting in threads is not waited for.
+    os._exit(status)

@@ -30,6 +30,7 @@ import sys
 import tempfile
 import time
 import types
+import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "audit"))
 import heap
@@ -70,6 +71,8 @@ class World:
         self.made, errors = heap.populate()
         if errors:
             sys.exit("\n".join(errors))
+        # Of one maker; a child would wait for a thread that it does not have.
+        faulthandler.cancel_dump_traceback_later()
         self.more = self.of_the_program()
 
     def of_the_program(self):
@@ -272,6 +275,8 @@ def main():
                                     if "--seed" not in sys.argv else [])])
     if options.only is not None:
         options.jobs, options.remaps = 1, options.only + 1
+    # They wait for nobody: no child needs them.
+    warnings.filterwarnings("ignore", "This process .* is multi-threaded")
     print(f"seed {options.seed}", flush=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
