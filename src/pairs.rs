@@ -20,6 +20,8 @@ pub struct Pairs {
     pub index: AddressMap,
     /// For each pair that was passed in, its index in `pairs`; `None` for an object and itself.
     pub passed: Vec<Option<u32>>,
+    /// The replacements.
+    replacements: AddressMap,
     /// Objects that were passed in as their own replacement.
     unchanged: AddressMap,
     /// The mapping and the pairs that were passed in: what they hold are not references.
@@ -38,6 +40,7 @@ impl Pairs {
             pairs: Vec::new(),
             index: AddressMap::default(),
             passed: Vec::new(),
+            replacements: AddressMap::default(),
             unchanged: AddressMap::default(),
             exempt: AddressMap::default(),
             exempt_references: Vec::new(),
@@ -79,7 +82,7 @@ impl Pairs {
 
     /// Will this be replaced, and replace nothing itself?
     pub fn is_on_its_way_out(&self, object: Object) -> bool {
-        self.find(object).is_some() && self.pairs.iter().all(|pair| pair.new.as_ptr() != object)
+        self.find(object).is_some() && !self.replacements.contains(object as usize)
     }
 
     fn exempt(&mut self, object: Object) -> Result<()> {
@@ -171,6 +174,7 @@ impl Pairs {
         }
         let next = self.pairs.len() as u32;
         self.index.insert(old as usize, next)?;
+        self.replacements.insert(new as usize, 0)?;
         push(&mut self.passed, Some(next))?;
         push(&mut self.pairs, pair)
     }

@@ -4,30 +4,29 @@
 
 mod common;
 
-use anyhow::{Result, ensure};
-use common::{command, python, root, run};
-
-fn fuzz(flavour: &str, script: &str, args: &[&str], says: &str) -> Result<()> {
-    let out = run(command(python(flavour)?)
-        .args(["-B", "-s"])
-        .arg(root().join("tests/fuzz").join(script))
-        .args(args))?;
-    let summary = out.lines().last().unwrap_or_default();
-    ensure!(summary.contains(says), "not `{says}`:\n{out}");
-    println!("{summary}");
-    Ok(())
-}
+use anyhow::Result;
+use common::script_says;
 
 #[test]
 fn no_object_in_the_wrong_place_crashes_the_release_build() -> Result<()> {
     let remaps = &["--remaps", "600"];
-    fuzz("release", "type_confusion.py", remaps, ": 0 crash or hang")
+    script_says(
+        "release",
+        "fuzz/type_confusion.py",
+        remaps,
+        ": 0 crash or hang",
+    )
 }
 
 #[test]
 fn no_object_in_the_wrong_place_crashes_the_debug_build() -> Result<()> {
     let remaps = &["--remaps", "100"];
-    fuzz("debug", "type_confusion.py", remaps, ": 0 crash or hang")
+    script_says(
+        "debug",
+        "fuzz/type_confusion.py",
+        remaps,
+        ": 0 crash or hang",
+    )
 }
 
 const FILES: &[&str] = &[
@@ -47,10 +46,10 @@ const FILES: &[&str] = &[
 
 #[test]
 fn a_swap_done_twice_is_invisible_to_the_release_build() -> Result<()> {
-    fuzz("release", "storm.py", FILES, ", 0 fail")
+    script_says("release", "fuzz/storm.py", FILES, ", 0 fail")
 }
 
 #[test]
 fn a_swap_done_twice_is_invisible_to_the_debug_build() -> Result<()> {
-    fuzz("debug", "storm.py", FILES, ", 0 fail")
+    script_says("debug", "fuzz/storm.py", FILES, ", 0 fail")
 }

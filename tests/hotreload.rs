@@ -6,7 +6,7 @@ mod common;
 use anyhow::{Result, ensure};
 use common::{command, root, run, venv};
 
-fn pytest(extra: &str, files: &[&str]) -> Result<()> {
+fn pytest(files: &[&str]) -> Result<()> {
     let dir = tempfile::tempdir()?;
     let python = venv("release", &dir.path().join("venv"))?;
     // A copy: building leaves its traces.
@@ -23,7 +23,7 @@ fn pytest(extra: &str, files: &[&str]) -> Result<()> {
             "--quiet",
             "--disable-pip-version-check",
         ])
-        .arg(format!("{}[{extra}]", package.display())))?;
+        .arg(format!("{}[test]", package.display())))?;
     let tests = root().join("tests/hotreload");
     let out = run(command(&python)
         .args(["-B", "-m", "pytest", "-q", "-p", "no:cacheprovider"])
@@ -40,26 +40,23 @@ fn pytest(extra: &str, files: &[&str]) -> Result<()> {
 
 #[test]
 fn reloads() -> Result<()> {
-    pytest(
-        "test",
-        &[
-            "test_changes.py",
-            "test_reload.py",
-            "test_rollback.py",
-            "test_stress.py",
-            "test_command_line.py",
-        ],
-    )
+    pytest(&[
+        "test_changes.py",
+        "test_reload.py",
+        "test_rollback.py",
+        "test_stress.py",
+        "test_command_line.py",
+    ])
 }
 
 #[test]
 fn the_battery_passes() -> Result<()> {
-    pytest("test", &["test_battery.py"])
+    pytest(&["test_battery.py"])
 }
 
 #[test]
 fn recipes_work_with_the_real_packages() -> Result<()> {
-    pytest("test", &["test_recipes.py", "test_jupyter.py"])
+    pytest(&["test_recipes.py", "test_jupyter.py"])
 }
 
 #[test]

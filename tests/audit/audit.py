@@ -111,7 +111,6 @@ def audit_fields(audit, made):
     audit.say(f"fields: {len(seen)} of {len(visits)} uses of the macros were "
               f"met with a reference"
               + (f", {len(unknown)} inside of other macros" if unknown else ""))
-    return seen, unknown
 
 
 def main():

@@ -68,6 +68,19 @@ pub fn run(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
+/// Runs a Python script of the project on a flavour; its last line, which is shown, must say this.
+pub fn script_says(flavour: &str, script: &str, args: &[&str], says: &str) -> Result<()> {
+    // No `__pycache__` in the source tree, and nothing of the user's own.
+    let out = run(command(python(flavour)?)
+        .args(["-B", "-s"])
+        .arg(root().join("tests").join(script))
+        .args(args))?;
+    let summary = out.lines().last().unwrap_or_default();
+    ensure!(summary.contains(says), "not `{says}`:\n{out}");
+    println!("{script}: {summary}");
+    Ok(())
+}
+
 /// The build tool, compiled if need be.
 pub fn xtask() -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());

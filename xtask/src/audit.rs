@@ -3,9 +3,9 @@
 //! The scripts in `tests/audit` do the work, with the built interpreter; the tool sees to it that
 //! what they look at is up to date.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::build_python;
 use crate::flavour::Flavour;
@@ -45,15 +45,11 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         command
             .arg("-B")
             .arg(project.root.join("tests/audit").join(name))
-            .current_dir(&project.root)
-            .stdin(Stdio::null());
+            .current_dir(&project.root);
         if args.verbose && name != "coverage.py" {
             command.arg("--verbose");
         }
-        let status = command
-            .status()
-            .with_context(|| format!("cannot run `{}`", proc::display(&command)))?;
-        if !status.success() {
+        if !proc::succeeds(&mut command)? {
             failed.push(name);
         }
     }

@@ -3,9 +3,9 @@
 //! What is measured, and how, is the script's own business; the tool sees to it that what it
 //! measures is up to date.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 
 use crate::build_python;
 use crate::flavour::Flavour;
@@ -38,15 +38,11 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         .arg(&script)
         .args(&args.script)
         .current_dir(&project.root)
-        .stdin(Stdio::null())
         .env(
             "GC_REMAP_UNPATCHED_PYTHON",
             project.python(Flavour::Unpatched),
         );
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run `{}`", proc::display(&command)))?;
-    if !status.success() {
+    if !proc::succeeds(&mut command)? {
         bail!("`{}` failed", proc::display(&command));
     }
     Ok(())

@@ -49,6 +49,15 @@ pub fn display(command: &Command) -> String {
     words.join(" ")
 }
 
+/// Runs a command that talks to the terminal itself; says whether it succeeded.
+pub fn succeeds(command: &mut Command) -> Result<bool> {
+    let status = command
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| format!("cannot run `{}`", display(command)))?;
+    Ok(status.success())
+}
+
 /// Runs `command` and returns what it printed; its complaint becomes the error.
 pub fn output(command: &mut Command) -> Result<Vec<u8>> {
     let out = command

@@ -3,7 +3,7 @@
 //! The generator is part of the series, as a tool of CPython's own (`make regen-traverse-change`);
 //! this only finds a Python to run it with.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -41,17 +41,13 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     } else {
         Command::new("python3")
     };
-    command.arg(&script).stdin(Stdio::null());
+    command.arg(&script);
     if matches!(args.verb, Verb::Check) {
         command.arg("--check");
     }
-    let status = command.status().with_context(|| {
-        format!(
-            "cannot run `{}`: `cargo xtask build-python` makes a Python for it",
-            proc::display(&command)
-        )
-    })?;
-    if !status.success() {
+    let current =
+        proc::succeeds(&mut command).context("`cargo xtask build-python` makes a Python for it")?;
+    if !current {
         bail!("the generated functions are not up to date: run `cargo xtask slots generate`");
     }
     Ok(())

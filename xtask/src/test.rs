@@ -1,8 +1,8 @@
 //! `cargo xtask test`: interpreters up to date, then every test of the workspace.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::build_python;
 use crate::flavour::Flavour;
@@ -68,14 +68,11 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         command.args(["test", "--workspace"]).args(&args.filter);
         command.arg("--").args(&args.runner);
     }
-    command.current_dir(&project.root).stdin(Stdio::null());
+    command.current_dir(&project.root);
     if let Some(flavour) = args.flavour {
         command.env("GC_REMAP_FLAVOUR", flavour.name());
     }
-    let status = command
-        .status()
-        .with_context(|| format!("cannot run `{}`", proc::display(&command)))?;
-    if !status.success() {
+    if !proc::succeeds(&mut command)? {
         bail!("`{}` failed", proc::display(&command));
     }
     Ok(())
