@@ -14,7 +14,8 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "hotreload" / "src"), str(ROOT / "benches" / "reloaders")]
+SOURCE = str(ROOT / "hotreload" / "src")
+sys.path[:0] = [SOURCE, str(ROOT / "benches" / "reloaders")]
 
 import hotreload  # noqa: E402
 from hotreload import source, transaction  # noqa: E402
@@ -25,15 +26,19 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.in_place = False
+        """Write into the files. Who watches them may then see one half written."""
         self._ticks = itertools.count(1)
 
     def write(self, path: str, text: str) -> Path:
         """Write a file. Each one is newer than the one before by a second."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(textwrap.dedent(text))
+        written = file if self.in_place else file.with_name(file.name + ".new")
+        written.write_text(textwrap.dedent(text))
         stamp = time.time_ns() + next(self._ticks) * 10 ** 9
-        os.utime(file, ns=(stamp, stamp))
+        os.utime(written, ns=(stamp, stamp))
+        written.replace(file)
         return file
 
     def edit(self, path: str, *changes: tuple[str, str]) -> None:

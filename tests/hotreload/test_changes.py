@@ -13,6 +13,7 @@ from hotreload.changes import make_watch
 @pytest.fixture
 def many(project, monkeypatch):
     monkeypatch.setattr(source, "_the_watch", [])
+    project.in_place = True
     for number in range(150):
         project.load("X = 1\n", f"many{number}")
     assert not hotreload.reload()

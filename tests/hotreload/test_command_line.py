@@ -9,8 +9,9 @@ import threading
 import time
 
 import pytest
+from conftest import SOURCE
 
-TIMEOUT = 20
+TIMEOUT = 60
 
 LOOP = """
     import sys, time
@@ -26,15 +27,18 @@ class Program:
     """A program that runs under ``python -m hotreload``."""
 
     def __init__(self, folder, *arguments, **options):
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2]),
-                       "PYTHONDONTWRITEBYTECODE": "1", "TERM": "dumb", "COLUMNS": "120"}
+        environment = {**os.environ, "PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1",
+                       "TERM": "dumb", "COLUMNS": "120"}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hotreload", *arguments], cwd=folder, env=environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
         self.lines = queue.Queue()
         self.errors = []
-        for stream, put in ((self.process.stdout, self.lines.put), (self.process.stderr, self.errors.append)):
-            threading.Thread(target=self._read, args=(stream, put), daemon=True).start()
+        self._readers = [
+            threading.Thread(target=self._read, args=(stream, put), daemon=True) for stream, put in (
+                (self.process.stdout, self.lines.put), (self.process.stderr, self.errors.append))]
+        for reader in self._readers:
+            reader.start()
 
     @staticmethod
     def _read(stream, put):
@@ -57,8 +61,12 @@ class Program:
         self.errors.clear()
 
     def end(self):
+        """The exit code. After it all output has been read."""
         self.process.stdin.close()
-        return self.process.wait(TIMEOUT)
+        code = self.process.wait(TIMEOUT)
+        for reader in self._readers:
+            reader.join(TIMEOUT)
+        return code
 
 
 @pytest.fixture
@@ -146,7 +154,6 @@ def test_uncaught_exception(project, start):
     project.write("app.py", "def f():\n    1 / 0\nf()\n")
     program = start("app.py")
     assert program.end() == 1
-    time.sleep(0.1)
     assert program.errors[0].startswith("Traceback") and "app.py" in program.errors[1]
     assert not any("hotreload" in line for line in program.errors)
 
@@ -161,10 +168,11 @@ def test_exit_code(project, start, code, expected):
 
 
 def test_signals(project, start):
+    # The signal may come before print() has returned, and print() cannot be entered again.
     project.write("app.py", """
-        import signal, sys, time
+        import os, signal, sys, time
         def handler(*args):
-            print("handled", flush=True)
+            os.write(1, b"handled\\n")
             sys.exit(5)
         signal.signal(signal.SIGTERM, handler)
         print("ready", flush=True)

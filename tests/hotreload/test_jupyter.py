@@ -4,6 +4,7 @@ import os
 import sys
 
 import pytest
+from conftest import SOURCE
 
 from jupyter_client.manager import KernelManager
 
@@ -15,8 +16,7 @@ class Kernel:
     def __init__(self, folder):
         self.manager = KernelManager()
         self.manager.kernel_spec.argv[0] = sys.executable
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path[:2]),
-                       "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1"}
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.blocking_client()
         self.client.start_channels()

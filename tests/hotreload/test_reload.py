@@ -154,7 +154,16 @@ def test_a_hook_takes_what_has_no_place(project):
                 self.name = f"{old['first']} {old['last']}"
         """)
     report = hotreload.reload(m)
-    assert a.name == "Ada L" and report.instances == 1
+    assert a.name == "Ada L" and report.instances == 1 and not report.left_behind
+
+
+def test_instances_that_have_been_rebuilt_are_not_found_again(project):
+    m = project.load("import dataclasses\n@dataclasses.dataclass(frozen=True)\nclass A:\n    x: int\n")
+    held = {m.A(n): n for n in range(5)}
+    for n in range(4):
+        project.edit("m.py", ("x: int", f"x: int\n    y{n}: int = {n}"))
+        assert hotreload.reload(m).instances == 5
+        assert held == {m.A(n): n for n in range(5)}
 
 
 def test_hook_of_a_module(project):

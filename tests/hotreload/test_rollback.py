@@ -1,12 +1,18 @@
 """A reload that fails anywhere leaves the program as it was."""
 
 import gc
+import linecache
+import os
+import subprocess
 import sys
+import textwrap
 
 import pytest
+from conftest import SOURCE
 
 import hotreload
-from hotreload import transaction
+from hotreload import (
+    bodies, execute, instances, journal, match, registrations, source, transaction)
 
 OLD = """
     import registry
@@ -34,6 +40,7 @@ OLD = """
     """
 
 NEW = """
+    import fresh.inner
     import registry
 
     LIMIT = 2000
@@ -46,6 +53,7 @@ NEW = """
 
     class Point:
         def __init__(self): self.x = 5
+        def __reload__(self, old): self.y = 6
 
     @registry.register
     def f(a=2): return "new"
@@ -56,6 +64,9 @@ NEW = """
     def make():
         def inner(): return "new"
         return inner
+
+    def __reload__(old):
+        TABLE["c"] = 3
     """
 
 
@@ -66,33 +77,42 @@ class Program:
         project.load("hooks = []\nby_name = {}\ndef register(f):\n    hooks.append(f)\n"
                      "    by_name[f.__name__] = f\n    return f\n", "registry")
         self.module = project.load(OLD)
-        self.user = project.load("from m import LIMIT, TABLE, f, Shape\nclass Square(Shape): pass\n",
-                                 "user")
+        self.user = project.load("from m import LIMIT, TABLE, Point, Shape, f\n"
+                                 "class Square(Shape): pass\nclass Dot(Point): pass\n", "user")
+        project.write("fresh/__init__.py", "")
+        project.write("fresh/inner.py", "")
         m = self.module
-        self.held = [m.Shape(), m.Point(), m.f, m.make(), self.user.Square(), {m.f: 1, m.Shape: 2}]
+        self.held = [m.Shape(), m.Point(), m.f, m.make(), self.user.Square(), {m.f: 1, m.Shape: 2},
+                     self.user.Dot()]
         m.TABLE["b"] = 2
+        linecache.getlines(m.__file__)
 
     def picture(self):
         """Everything that could change, by identity where it has one."""
         m, user = self.module, self.user
         registry = sys.modules["registry"]
+        record = source.records["m"]
         return {
-            "namespace": {name: id(value) for name, value in vars(m).items()},
+            "namespace": [(name, id(value)) for name, value in vars(m).items()],
             "user": {name: id(value) for name, value in vars(user).items()},
             "held": [id(thing) for thing in self.held],
             "types": [id(type(thing)) for thing in self.held],
             "runs": [self.held[0].area(), self.held[2](), self.held[3](), self.held[4].area(), m.gone()],
-            "state": [vars(self.held[0]), self.held[1].x, m.LIMIT, user.LIMIT, dict(m.TABLE)],
+            "state": [dict(vars(self.held[0])), self.held[1].x, dict(vars(self.held[6])), self.held[6].x,
+                      m.LIMIT, user.LIMIT, dict(m.TABLE)],
             "keys": {id(key): value for key, value in self.held[5].items()},
             "found": [self.held[5][m.f], self.held[5][m.Shape]],
             "hooks": [id(f) for f in registry.hooks],
             "by name": {name: id(f) for name, f in registry.by_name.items()},
-            "subclasses": [id(c) for c in m.Shape.__subclasses__()],
-            "mro": [id(c) for c in user.Square.__mro__],
+            "subclasses": [id(c) for base in (m.Shape, m.Point) for c in base.__subclasses__()],
+            "mro": [id(c) for cls in (user.Square, user.Dot) for c in cls.__mro__],
             "attributes": {name: id(value) for name, value in vars(m.Shape).items()},
             "defaults": m.f.__defaults__,
             "code": [id(m.f.__code__), id(m.Shape.area.__code__), id(self.held[3].__code__)],
-            "modules": sys.modules["m"] is m,
+            "modules": {name: id(module) for name, module in sys.modules.items()},
+            "lines": linecache.cache[m.__file__],
+            "known": [id(record), record.stamp, id(record.source)],
+            "collector": gc.isenabled(),
         }
 
 
@@ -129,7 +149,135 @@ def test_each_stage(project, program, monkeypatch, stage):
     assert [f.__name__ for f in sys.modules["registry"].hooks] == ["f", "added"]
 
 
-@pytest.mark.parametrize("stage", ["select", "match", "prepare"])
+STEPS = [
+    (execute, "draft_of"), (execute, "execute"), (transaction, "Plan"),
+    (match.Matcher, "definitions"), (match.Matcher, "remaining_values"),
+    (match.Matcher, "leftovers"), (registrations.Registrations, "forget_duplicates"),
+    (instances, "migrate"), (instances._Migration, "find_classes"), (instances, "_make_class"),
+    (instances._Migration, "find_instances"), (instances._Migration, "_rebuild"),
+    (instances, "attributes"), (transaction.Commit, "_prepare"), (match.Matcher, "new_items"),
+    (match.Plan, "pairs"), (journal.Journal, "remap"), (gc, "remap"),
+    (transaction.Commit, "_settle"), (transaction, "_follow_imports"),
+    (transaction.Commit, "_hooks"), (transaction, "_restorer"),
+    (match.Matcher, "old_namespace"), (transaction.Commit, "_report"), (instances, "abandon")]
+
+STEPS_OF_THE_CHEAP_WAY = [
+    (bodies, "plan"), (bodies.Bodies, "apply"), (journal.Journal, "set_attribute"),
+    (journal.Journal, "remap"), (gc, "remap"), (bodies.Bodies, "finish"), (bodies, "caches_of")]
+
+
+def fail_once(patch, where, name, done):
+    """Let the first call of a step raise, before or after it has been done."""
+    step = getattr(where, name)
+    calls = []
+
+    def failing(*args, **kwargs):
+        calls.append(name)
+        if len(calls) > 1:
+            return step(*args, **kwargs)
+        if done:
+            step(*args, **kwargs)
+        raise Stop(name)
+    patch.setattr(where, name, failing)
+    return calls
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("where, name", STEPS, ids=[name for _, name in STEPS])
+def test_each_step(project, program, monkeypatch, where, name, done):
+    before = program.picture()
+    project.write("m.py", NEW)
+    with monkeypatch.context() as patch:
+        calls = fail_once(patch, where, name, done)
+        with pytest.raises(Stop):
+            hotreload.reload()
+    gc.collect()
+    assert calls and program.picture() == before
+    assert hotreload.reload().way == "remap"
+    assert program.held[2]() == program.held[0].area() == "new"
+    m, user = program.module, program.user
+    assert [type(program.held[n]) for n in (1, 6)] == [m.Point, user.Dot]
+    assert [(program.held[n].x, program.held[n].y) for n in (1, 6)] == [(5, 6), (5, 6)]
+    assert m.TABLE == user.TABLE == {"a": 2, "c": 3} and m.fresh is sys.modules["fresh"]
+
+
+@pytest.mark.parametrize("done", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("where, name", STEPS_OF_THE_CHEAP_WAY,
+                         ids=[name for _, name in STEPS_OF_THE_CHEAP_WAY])
+def test_each_step_of_the_cheap_way(project, program, monkeypatch, where, name, done):
+    before = program.picture()
+    project.edit("m.py", ('"old"', '"new"'))
+    with monkeypatch.context() as patch:
+        calls = fail_once(patch, where, name, done)
+        with pytest.raises(Stop):
+            hotreload.reload()
+    assert calls and program.picture() == before
+    assert hotreload.reload().way == "bodies"
+    assert program.picture()["runs"] == ["new", "new", "new", "new", "still here"]
+
+
+def test_what_cannot_be_taken_back(project, program, monkeypatch):
+    """The rest is, and the error is shown with the first one."""
+    before = program.picture()
+    project.write("m.py", NEW.replace("self.y = 6", "1 / 0"))
+    with monkeypatch.context() as patch:
+        fail_once(patch, instances, "restore_attributes", False)
+        with pytest.raises(Stop) as caught:
+            hotreload.reload()
+    assert isinstance(caught.value.__context__, ZeroDivisionError)
+    gc.collect()
+    assert program.picture() == before
+
+
+def test_users_that_cannot_be_described(project, program):
+    class Nameless:
+        def __str__(self):
+            raise LookupError
+
+    def user(): ...
+    user.__doc__, user.__module__ = program.module.gone, Nameless()
+    project.write("m.py", NEW)
+    report = hotreload.reload()
+    assert report.way == "remap" and "a function" in report.deleted["m:gone"]
+
+
+FINALIZED = """
+    import sys
+    import hotreload, m
+
+    a, log = m.A(), m.log
+    with open("m.py", "w") as file:
+        file.write(sys.argv[1])
+    try:
+        hotreload.reload(m)
+    except LookupError:
+        pass
+    assert log == [] and type(a) is m.A and a.x == 1, log
+    del a
+    assert log == ["finalized"], log
+    """
+
+
+@pytest.mark.parametrize("end", ["", "def __reload__(old): raise LookupError\n"],
+                         ids=["done", "undone"])
+@pytest.mark.parametrize("edit", [
+    "__slots__ = ('x',)", "def __hash__(self): return 5"], ids=["layout", "hash"])
+def test_no_finalizer_runs_for_what_is_rebuilt(project, edit, end):
+    # In a process of its own: there is no native code under way that could keep anything.
+    text = textwrap.dedent("""
+        log = []
+        class A:
+            pass
+            def __init__(self): self.x = 1
+            def __del__(self): log.append("finalized")
+        """)
+    project.write("m.py", text)
+    script = project.write("script.py", FINALIZED)
+    subprocess.run([sys.executable, "-B", script, text.replace("pass", edit) + end], check=True,
+                   timeout=60, env={**os.environ, "PYTHONPATH": SOURCE})
+
+
+@pytest.mark.parametrize("stage", ["select", "match", "prepare", "remap"])
 def test_each_stage_of_the_cheap_way(project, program, monkeypatch, stage):
     before = program.picture()
     project.edit("m.py", ('"old"', '"new"'))

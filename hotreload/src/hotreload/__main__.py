@@ -30,7 +30,7 @@ def main() -> None:
         import watchfiles  # noqa: F401
     except ImportError:
         raise SystemExit("hotreload: the command line needs watchfiles: "
-                         "pip install 'hotreload[cli]'") from None
+                         "pip install watchfiles rich") from None
     if arguments[0] == "-m":
         if len(arguments) < 2:
             raise SystemExit("hotreload: -m needs the name of a module")

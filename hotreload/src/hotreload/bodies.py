@@ -45,10 +45,10 @@ class Bodies:
             journal.set_attribute(function, "__code__", code)
 
     def finish(self) -> None:
-        """Forget results that the old code has computed; cannot fail."""
+        """Forget results that the old code has computed."""
         edited = {id(code) for _, code in self.swaps
                   if f"{self.record.name}:{code.co_qualname}" in self.changed}
-        for cache, function in caches_of(self.module):
+        for cache, function in list(caches_of(self.module)):
             if id(function.__code__) in edited:
                 cache.cache_clear()
 

@@ -56,5 +56,6 @@ def redefine(module: ModuleType, before: dict[str, Any]) -> Report:
         except BaseException:
             journal.undo()
             raise
+        journal.forget()
     report.seconds = time.perf_counter() - begin
     return report

@@ -13,7 +13,10 @@ import gc
 import importlib._bootstrap as bootstrap
 import sys
 from collections.abc import Iterator
+from functools import partial
 from types import CodeType, ModuleType
+
+from .journal import Journal
 
 _ATTRIBUTES = ("__file__", "__cached__", "__loader__", "__package__", "__path__",
                "__builtins__")
@@ -40,10 +43,10 @@ def draft_of(module: ModuleType) -> ModuleType:
 
 
 @contextlib.contextmanager
-def drafts_in_place(originals: list[ModuleType]) -> Iterator[None]:
+def drafts_in_place(originals: list[ModuleType], journal: Journal) -> Iterator[None]:
     """Undo what an execution does to `sys.modules`, whatever happens.
 
-    Modules that were imported for the first time stay if all went well.
+    Modules that were imported for the first time stay unless the journal is undone.
     """
     before = dict(sys.modules)
     with contextlib.ExitStack() as locks:
@@ -52,16 +55,22 @@ def drafts_in_place(originals: list[ModuleType]) -> Iterator[None]:
             locks.enter_context(lock)
         try:
             yield
-        except BaseException:
-            for name in set(sys.modules) - set(before):
-                parent, _, child = name.rpartition(".")
-                imported = sys.modules.pop(name)
-                if parent in before and vars(before[parent]).get(child) is imported:
-                    delattr(before[parent], child)
-            raise
         finally:
             for module in originals:
                 sys.modules[module.__name__] = module
+            imported = {name: module for name, module in list(sys.modules.items())
+                        if name not in before}
+            journal.note(partial(_forget, imported))
+
+
+def _forget(imported: dict[str, ModuleType]) -> None:
+    """Take modules out of `sys.modules`, and out of their packages."""
+    for name, module in imported.items():
+        if sys.modules.get(name) is module:
+            del sys.modules[name]
+        parent, _, child = name.rpartition(".")
+        if parent in sys.modules and vars(sys.modules[parent]).get(child) is module:
+            delattr(sys.modules[parent], child)
 
 
 def execute(draft: ModuleType, code: CodeType) -> None:

@@ -49,7 +49,6 @@ class _Migration:
         self._hooks: set[type] = set()
         self._stranded: set[type] = set()
         """Classes whose name has come to mean something else."""
-        self._husks: dict[type, type] = {}
 
     def find_classes(self) -> None:
         for old, new in self.plan.replaced.values():
@@ -100,25 +99,11 @@ class _Migration:
                 made = self._rebuild(instance, self._new.get(cls, cls), {**state, **values},
                                      hooked)
                 self.plan.add_rebuilt(instance, made)
-                self._retire(instance, cls)
             else:
                 for name, value in values.items():
                     self._set(instance, name, value)
             if cls in self._hooks:
                 self.hooked.append((instance, state))
-
-    def _retire(self, instance: Any, cls: type) -> None:
-        """Take an instance out of its class, which is going to be another one.
-
-        What is left of it neither has to fit the new class, nor is it finalized:
-        what it holds goes on in the new instance.
-        """
-        if layout(cls) == layout(self._new.get(cls, cls)):
-            return
-        try:
-            self._move(instance, husk(cls, self._anew, self._husks))
-        except TypeError:
-            pass  # slots of several classes; gc.remap has the last word
 
     def _move(self, instance: Any, cls: type) -> None:
         before = type(instance)
@@ -170,27 +155,47 @@ def _copy_of_class(cls: Any, meta: type, bases: tuple[type, ...]) -> Any:
     return made
 
 
-def husk(cls: type, without: set[type], made: dict[type, type]) -> type:
-    """A class with the same layout, without behaviour and without some bases.
+def abandon(rebuilt: Iterable[tuple[Any, Any]]) -> None:
+    """Let instances die that others have taken the place of.
 
-    Those that have been `made` are used again.
+    What they hold is in use in the others: they are not finalized. Native code under
+    way may keep them for long: they are not found again as instances of their class.
     """
-    if cls in made:
-        return made[cls]
-    slots: list[str] = []
-    base: Any = cls
-    while base in without:
-        slots += [name for name, value in vars(base).items()
-                  if isinstance(value, types.MemberDescriptorType)
-                  and value.__objclass__ is base]
-        base = base.__base__
-    if cls.__dictoffset__ and not base.__dictoffset__:
-        slots.append("__dict__")
-    if cls.__weakrefoffset__ and not base.__weakrefoffset__:
-        slots.append("__weakref__")
-    made[cls] = _make_class(type, cls.__name__, (base,),
-                            {"__slots__": slots, "__del__": lambda self: None})
-    return made[cls]
+    known: dict[type, type] = {}
+    for instance, other in rebuilt:
+        cls = type(instance)
+        if cls is not type(other) and not hasattr(cls, "__del__"):
+            continue
+        for base, slots in [] if cls in known else _same_layouts(cls):
+            # Whether one layout is like another depends on where it was added.
+            with contextlib.suppress(TypeError):
+                husk = _make_class(type(base), cls.__name__, (base,),
+                                   {"__slots__": slots, "__del__": lambda self: None})
+                object.__setattr__(instance, "__class__", husk)
+                known[cls] = husk
+                break
+        else:
+            object.__setattr__(instance, "__class__", known[cls])
+
+
+def _same_layouts(cls: type) -> Iterator[tuple[type, list[str]]]:
+    """Bases, and the slots that a class with the layout of this one adds to them.
+
+    The base that is farthest comes first, the class itself is the last.
+    """
+    chain: list[Any] = [cls]
+    while chain[-1] is not _builtin_base(cls):
+        chain.append(chain[-1].__base__)
+    while chain:
+        base = chain.pop()
+        slots = [name for added in chain for name, value in vars(added).items()
+                 if isinstance(value, types.MemberDescriptorType)
+                 and value.__objclass__ is added]
+        if cls.__dictoffset__ and not base.__dictoffset__:
+            slots.append("__dict__")
+        if cls.__weakrefoffset__ and not base.__weakrefoffset__:
+            slots.append("__weakref__")
+        yield base, slots
 
 
 def layout(cls: type) -> tuple[Any, ...]:

@@ -1,8 +1,11 @@
-"""Changes to namespaces and attributes that can be undone."""
+"""Changes to namespaces, attributes and the heap that can be undone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+import contextlib
+import gc
+import sys
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 _MISSING = object()
@@ -12,11 +15,11 @@ class Journal:
     """Makes changes and remembers how to take them back, last one first."""
 
     def __init__(self) -> None:
-        self._undo: list[Callable[[], object]] = []
+        self._undo = contextlib.ExitStack()
 
     def note(self, undo: Callable[[], object]) -> None:
         """Remember how to take back a change that the caller makes."""
-        self._undo.append(undo)
+        self._undo.callback(undo)
 
     def set_item(self, mapping: MutableMapping[Any, Any], key: Any, value: Any) -> None:
         before = mapping.get(key, _MISSING)
@@ -35,8 +38,13 @@ class Journal:
         items = dict(mapping)
 
         def undo() -> None:
-            mapping.clear()
+            for key in mapping.keys() - items.keys():
+                del mapping[key]
             mapping.update(items)
+            # Other threads may look for a name meanwhile: not without need.
+            if list(mapping) != list(items):
+                mapping.clear()
+                mapping.update(items)
         self.note(undo)
 
     def set_attribute(self, obj: Any, name: str, value: Any) -> None:
@@ -46,6 +54,34 @@ class Journal:
         self.note(lambda: setattr(obj, name, before))
         setattr(obj, name, value)
 
+    def remap(self, pairs: list[tuple[Any, Any]], undoable: int,
+              undone: Callable[[Iterable[tuple[Any, Any]]], object] = lambda pairs: None,
+              ) -> tuple[int, tuple[int, ...]]:
+        """Call `gc.remap`. To undo it, the first `undoable` pairs are replaced back.
+
+        Then `undone` is called with these. Returns how many references have been
+        replaced, and left behind of each old object.
+        """
+        # An interrupt that has waited for the end of the call comes before there is
+        # a result. This pair tells whether it has been done. (Lists are no keys, and
+        # need no repair of tables.)
+        before: list[Any] = []
+        after: list[Any] = []
+
+        def undo() -> None:
+            if before is after:
+                # Where one has taken the place of several, the first comes back.
+                back = {id(new): (new, old) for old, new in reversed(pairs[:undoable])}.values()
+                gc.remap(back)  # type: ignore[attr-defined]
+                undone(back)
+        self.note(undo)
+        result = gc.remap([*pairs, (before, after)])  # type: ignore[attr-defined]
+        return result.references - 1, result.left_behind[:-1]
+
     def undo(self) -> None:
-        while self._undo:
-            self._undo.pop()()
+        """Take all changes back, also if that fails for one of them."""
+        self._undo.__exit__(*sys.exc_info())
+
+    def forget(self) -> None:
+        """Let the changes stay."""
+        self._undo.pop_all()

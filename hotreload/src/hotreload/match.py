@@ -103,7 +103,7 @@ class Plan:
     def add_rebuilt(self, old: Any, new: Any) -> None:
         """An instance that is made anew."""
         self.rebuilt.append((old, new))
-        self.rebuilt_ids.add(id(new))
+        self.rebuilt_ids |= {id(old), id(new)}
 
     def give_globals(self, draft: ModuleType, module: ModuleType,
                      functions: Iterable[FunctionType]) -> None:

@@ -19,6 +19,7 @@ import gc
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
@@ -153,26 +154,20 @@ class _Reload:
         reached("select")
         for edit in self.selected:
             edit.new.code  # noqa: B018 (a syntax error ends it here)
-        if not self.force and self._bodies():
-            return self._done()
         try:
-            gone = self._remap()
+            gone = {} if not self.force and self._bodies() else self._remap()
+            for edit in self.selected:
+                edit.record.source, edit.record.stamp = edit.new, edit.stamp
         except BaseException:
             self.journal.undo()
-            if self.registrations is not None:
-                self.registrations.withdraw()
             raise
         finally:
             for pair in self.drafts:
                 execute.retire(*pair)
         # What the reload itself holds is not a use.
-        self.journal, self.registrations, self.drafts = Journal(), None, []
+        self.journal.forget()
+        self.registrations, self.drafts = None, []
         self.report.deleted = users_of(gone)
-        return self._done()
-
-    def _done(self) -> Report:
-        for edit in self.selected:
-            edit.record.source, edit.record.stamp = edit.new, edit.stamp
         return self.report
 
     # The cheap way.
@@ -184,17 +179,14 @@ class _Reload:
             if plan is None:
                 return False
             plans.append(plan)
-        try:
-            reached("match")
-            for plan in plans:
-                plan.apply(self.journal)
-            reached("prepare")
-            inner = [pair for plan in plans for pair in plan.inner]
-            if inner:
-                self.report.references = gc.remap(inner).references  # type: ignore[attr-defined]
-        except BaseException:
-            self.journal.undo()
-            raise
+        reached("match")
+        for plan in plans:
+            plan.apply(self.journal)
+        reached("prepare")
+        inner = [pair for plan in plans for pair in plan.inner]
+        if inner:
+            self.report.references, _ = self.journal.remap(inner, len(inner))
+        reached("remap")
         for plan in plans:
             plan.finish()
             self.report.changed += plan.changed
@@ -210,6 +202,7 @@ class _Reload:
             self._execute()
         finally:
             self.registrations = Registrations(self.drafts)
+            self.journal.note(self.registrations.withdraw)
         reached("execute")
         plan = Plan(self.drafts)
         matchers = [Matcher(plan, edit.module, draft, edit.record, edit.new,
@@ -225,7 +218,7 @@ class _Reload:
         return Commit(self.journal, self.report, plan, matchers, hooked).run()
 
     def _execute(self) -> None:
-        with execute.drafts_in_place([edit.module for edit in self.selected]):
+        with execute.drafts_in_place([edit.module for edit in self.selected], self.journal):
             for edit in self.selected:
                 draft = execute.draft_of(edit.module)
                 self.drafts.append((draft, edit.module))
@@ -237,7 +230,7 @@ class _Reload:
 
 
 class Commit:
-    """Carries out a plan, or takes it back."""
+    """Carries out a plan. The journal takes it back."""
 
     def __init__(self, journal: Journal, report: Report, plan: Plan, matchers: list[Matcher],
                  hooked: list[tuple[Any, dict[str, Any]]]) -> None:
@@ -252,23 +245,20 @@ class Commit:
         reached("prepare")
         # Objects in these lists are not replaced, those elsewhere are.
         forward, undoable = self.plan.pairs()
+        replaced = forward[:undoable]
         try:
-            result = gc.remap(forward)  # type: ignore[attr-defined]
+            references, left_behind = self.journal.remap(forward, undoable, self._abandon)
         except (TypeError, ValueError) as error:
             raise ReloadRefused(str(error)) from error
-        self.report.references = result.references
-        settled = Journal()
-        try:
-            reached("remap")
-            self._settle(settled)
-            reached("settle")
-            self._hooks(settled, forward[:undoable])
-            reached("hooks")
-        except BaseException:
-            settled.undo()
-            self._undo(forward[:undoable])
-            raise
-        return self._report(forward, result.left_behind)
+        self.report.references = references
+        reached("remap")
+        self._settle()
+        reached("settle")
+        self._hooks(replaced)
+        reached("hooks")
+        gone = self._report(forward, left_behind)
+        self._abandon(replaced)
+        return gone
 
     def _prepare(self) -> None:
         """What does not show before the remap: new classes, new names."""
@@ -276,14 +266,6 @@ class Commit:
             type.__setattr__(cls, name, value)
         for function, name, value in self.plan.attributes:
             vars(function)[name] = value
-        # An instance changes over to a class only if it has the same base, so
-        # new classes get the bases that are going to be replaced, or kept.
-        olds = {new: old for old, new in self.plan.classes
-                if instances.layout(old) == instances.layout(new)}
-        for _, new in self.plan.classes:
-            bases = tuple(olds.get(base, self.plan.resolve(base)) for base in new.__bases__)
-            if bases != new.__bases__:
-                self.journal.set_attribute(new, "__bases__", bases)
         for cls, registered in self.plan.registered:
             cls.register(registered)  # type: ignore[attr-defined]
         for old, new in self.plan.refreshed:
@@ -296,14 +278,8 @@ class Commit:
             self.journal.restore_mapping_later(namespace)
             namespace.update(matcher.new_items())
 
-    def _undo(self, replaced: list[tuple[Any, Any]]) -> None:
-        """Put back what has been replaced."""
-        classes = {new for _, new in replaced if isinstance(new, type)}
-        husks: dict[type, type] = {}
-        for _, new in replaced:
-            if id(new) in self.plan.rebuilt_ids:
-                object.__setattr__(new, "__class__", instances.husk(type(new), classes, husks))
-        gc.remap([(new, old) for old, new in replaced])  # type: ignore[attr-defined]
+    def _abandon(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        instances.abandon(pair for pair in pairs if id(pair[0]) in self.plan.rebuilt_ids)
 
     def _refresh(self, old: Any, new: Any, name: str) -> None:
         """A wrapper that stays tells of the function that it wraps now."""
@@ -316,36 +292,38 @@ class Commit:
         elif getattr(old, name, None) != getattr(new, name, None):
             self.journal.set_attribute(old, name, getattr(new, name))
 
-    def _settle(self, journal: Journal) -> None:
+    def _settle(self) -> None:
         for matcher in self.matchers:
             namespace = vars(matcher.module)
-            journal.restore_mapping_later(namespace)
+            self.journal.restore_mapping_later(namespace)
             for name in matcher.deleted:
                 namespace.pop(name, None)
             for name, old, new in matcher.values:
-                _follow_imports(matcher.module, name, old, new, journal)
+                _follow_imports(matcher.module, name, old, new, self.journal)
 
-    def _hooks(self, journal: Journal, replaced: list[tuple[Any, Any]]) -> None:
+    def _hooks(self, replaced: list[tuple[Any, Any]]) -> None:
         for matcher in self.matchers:
             hook = vars(matcher.module).get("__reload__")
             if hook is not None:
                 for name in matcher.outline:
                     value = vars(matcher.module).get(name)
                     if type(value) in (list, dict, set):
-                        journal.note(_restorer(value))
+                        self.journal.note(_restorer(value))
                 hook(matcher.old_namespace(replaced))
         for instance, old in self.hooked:
             state = instances.attributes(instance)
-            journal.note(partial(instances.restore_attributes, instance, state))
+            self.journal.note(partial(instances.restore_attributes, instance, state))
             instance.__reload__(old)
 
     def _report(self, pairs: list[tuple[Any, Any]], left_behind: tuple[int, ...]) -> dict[str, Any]:
         report = self.report
         report.way = "remap"
         report.instances = len(self.plan.rebuilt)
+        # An instance that has been rebuilt may keep its class, and goes with it.
+        going = Counter(id(type(obj)) for obj, _ in pairs if id(obj) in self.plan.rebuilt_ids)
         for (old, _), count in zip(pairs, left_behind):
-            if count and isinstance(old, (type, FunctionType)):
-                report.left_behind[f"{old.__module__}:{old.__qualname__}"] = count
+            if count > going[id(old)] and isinstance(old, (type, FunctionType)):
+                report.left_behind[f"{old.__module__}:{old.__qualname__}"] = count - going[id(old)]
         gone: dict[str, Any] = {}
         for matcher in self.matchers:
             report.changed += dict.fromkeys(matcher.changed)

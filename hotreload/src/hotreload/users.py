@@ -20,10 +20,18 @@ def users_of(objects: dict[str, Any]) -> dict[str, list[str]]:
     for name in objects:  # items() would have a tuple refer to each
         obj = objects[name]
         referrers = gc.get_referrers(obj) if obj is not None else []
-        descriptions = {_describe(referrer, obj, modules) for referrer in referrers
+        descriptions = {_described(referrer, obj, modules) for referrer in referrers
                         if referrer is not referrers and referrer is not objects}
         found[name] = sorted(filter(None, descriptions))[:_LIMIT]
     return found
+
+
+def _described(referrer: Any, obj: Any, modules: dict[int, ModuleType]) -> str | None:
+    # The reload has been done. A metaclass that fails to tell a name does not undo it.
+    try:
+        return _describe(referrer, obj, modules)
+    except Exception:
+        return _kind(referrer)
 
 
 def _describe(referrer: Any, obj: Any, modules: dict[int, ModuleType]) -> str | None:
@@ -47,8 +55,12 @@ def _describe(referrer: Any, obj: Any, modules: dict[int, ModuleType]) -> str | 
         return f"instances of {obj.__qualname__}"
     if _is_part_of(referrer, obj):
         return None
-    article = "an" if kind.__name__[:1].lower() in "aeiou" else "a"
-    return f"{article} {kind.__qualname__}"
+    return _kind(referrer)
+
+
+def _kind(obj: Any) -> str:
+    name: str = type.__dict__["__qualname__"].__get__(type(obj))
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
 
 def _is_part_of(referrer: Any, obj: Any) -> bool:
