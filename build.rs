@@ -61,8 +61,9 @@ fn main() {
         .allowlist_function("_PyDict_DetachInlineValues|_PyObject_DetachInlineValues")
         .allowlist_function("_PySet_IteratedSet|_PySet_InvalidateIterator")
         .allowlist_function(
-            "_PyObject_CheckChangeType|_PyType_(CheckBases|SetBases|NamespaceChanged|VisitStaticTables)",
+            "_PyObject_CheckChangeType|_PyType_(CheckBases|SaveBases|SetBases|RestoreBases)",
         )
+        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables)")
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")
         .allowlist_function(
@@ -75,10 +76,10 @@ fn main() {
         .allowlist_function("PyDict_(New|Next|SetItemString)|PyList_(New|Append|Size|GetItem)")
         .allowlist_function("PyTuple_(New|SetItem|GetItem|Size)|PyLong_From(Ssize_t|Size_t)")
         .allowlist_function(
-            "PyFloat_FromDouble|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
+            "PyMem_Raw(Malloc|Realloc|Free)|PyUnicode_FromFormat|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
         )
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
-        .allowlist_type("repairproc|changeproc|visitproc|PyRepairStep|PyChangeVerdict")
+        .allowlist_type("repairproc|changeproc|visitproc|visitchangeproc|PyRepairStep|PyChangeVerdict")
         .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError)")
         .allowlist_var("Py_GenericAliasType|_PyUnion_Type")
         .allowlist_var("Py(List|Set|Tuple|Dict|SetIter|Property|Unicode|FrozenSet|Slice|Method|Filter|Map|Zip|Enum)_Type")

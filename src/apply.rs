@@ -11,9 +11,9 @@
 
 use std::cell::RefCell;
 use std::ffi::{c_int, c_void};
-use std::rc::Rc;
 
 use crate::addresses::AddressMap;
+use crate::allocator::Pinned;
 use crate::ffi::*;
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Bases, Plan, same_change};
@@ -57,13 +57,14 @@ struct Tables {
 }
 
 pub struct Transaction<'a> {
-    deferred: Rc<Deferred>,
+    deferred: Pinned<Deferred>,
     previous: *mut _PyChangeContext,
     pub pairs: &'a Pairs,
     pub plan: &'a Plan,
     journal: Vec<Entry>,
     changed_classes: usize,
-    changed_bases: usize,
+    /// What `change_bases` changes, as it was.
+    saved_bases: Option<Owned>,
     weak: Moved,
     invalidated_iterators: Vec<Owned>,
     containers: usize,
@@ -77,7 +78,7 @@ pub struct Transaction<'a> {
 
 /// Changes every reference of the plan. Runs no Python code.
 pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
-    let deferred = Rc::new(Deferred {
+    let deferred = Pinned::new(Deferred {
         context: _PyChangeContext {
             defer_repair: Some(defer_repair),
             report_collision: Some(report_collision),
@@ -86,9 +87,9 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
             accepting: true,
             ..Tables::default()
         }),
-    });
+    })?;
     // SAFETY: the context is shared with C, which only reads it, until the transaction is dropped.
-    let previous = unsafe { _PyChangeContext_Swap(Rc::as_ptr(&deferred).cast_mut().cast()) };
+    let previous = unsafe { _PyChangeContext_Swap(deferred.as_ptr().cast()) };
     let mut transaction = Transaction {
         deferred,
         previous,
@@ -96,7 +97,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         plan,
         journal: Vec::new(),
         changed_classes: 0,
-        changed_bases: 0,
+        saved_bases: None,
         weak: Moved::default(),
         invalidated_iterators: Vec::new(),
         containers: 0,
@@ -126,13 +127,19 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
 }
 
 impl Transaction<'_> {
-    /// References changed so far.
-    pub fn references(&self) -> usize {
-        let bases = &self.plan.bases[..self.changed_bases];
-        self.journal.len()
-            + self.changed_classes
-            + self.weak.len()
-            + bases.iter().map(|bases| bases.references).sum::<usize>()
+    /// What was done, when nothing is left to do.
+    pub fn counts(&self) -> Counts {
+        let bases = &self.plan.bases;
+        let tables = self.deferred.tables.borrow();
+        let elsewhere = self.changed_classes + self.weak.len();
+        Counts {
+            references: self.journal.len()
+                + elsewhere
+                + bases.iter().map(|bases| bases.references).sum::<usize>(),
+            containers: self.containers + elsewhere + bases.len(),
+            rehashed: tables.repairs.len(),
+            collisions: tables.collisions,
+        }
     }
 
     fn traverse(&mut self, index: usize) -> Result<()> {
@@ -197,9 +204,22 @@ impl Transaction<'_> {
 
     /// Changes the bases of classes. May run Python code: the `mro()` of a metaclass.
     pub fn change_bases(&mut self) -> Result<()> {
-        for bases in &self.plan.bases {
-            set_bases(&bases.class, &bases.new)?;
-            self.changed_bases += 1;
+        let bases = &self.plan.bases;
+        if bases.is_empty() {
+            return Ok(());
+        }
+        // SAFETY: the plan owns the classes and the tuples of classes; the dict is not shared. It is
+        // complete before anything is changed.
+        unsafe {
+            let saved = Owned::from_new(PyDict_New())?;
+            for Bases { class, new, .. } in bases {
+                let class = class.as_ptr().cast();
+                check(_PyType_SaveBases(class, new.as_ptr(), saved.as_ptr()))?;
+            }
+            self.saved_bases = Some(saved);
+            for Bases { class, new, .. } in bases {
+                check(_PyType_SetBases(class.as_ptr().cast(), new.as_ptr()))?;
+            }
         }
         Ok(())
     }
@@ -277,13 +297,8 @@ impl Transaction<'_> {
         }
         let mut tables = self.deferred.tables.borrow_mut();
         let committed = Committed {
-            references: self.references(),
-            containers: self.containers
-                + self.changed_classes
-                + self.changed_bases
-                + self.weak.len(),
-            collisions: tables.collisions,
             repairs: std::mem::take(&mut tables.repairs),
+            _bases: self.saved_bases.take(),
         };
         drop(tables);
         for entry in &self.journal {
@@ -302,8 +317,9 @@ impl Transaction<'_> {
         for mut repair in repairs.into_iter().rev() {
             repair.end(Py_REPAIR_UNDO);
         }
-        for Bases { class, old, .. } in self.plan.bases[..self.changed_bases].iter().rev() {
-            report(set_bases(class, old));
+        if let Some(saved) = &self.saved_bases {
+            // SAFETY: made by `change_bases`.
+            unsafe { _PyType_RestoreBases(saved.as_ptr()) };
         }
         self.weak.undo(&self.plan.weak, self.pairs);
         for (instance, pair) in self.plan.class_changes[..self.changed_classes].iter().rev() {
@@ -338,7 +354,12 @@ impl Transaction<'_> {
             return restore.traverse(self.plan, index);
         }
         restore.traverse(self.plan, index)?;
-        if restore.ordinal == self.visits[index] {
+        // Without a count the change stopped in the middle of this holder, and no code has run.
+        if self
+            .visits
+            .get(index)
+            .is_none_or(|&visits| visits == restore.ordinal)
+        {
             restore.find = Find::Ordinal;
             restore.traverse(self.plan, index)?;
         }
@@ -477,19 +498,21 @@ impl Repair {
     }
 }
 
-/// What was done.
-pub struct Committed {
+/// What was done, in numbers.
+pub struct Counts {
     pub references: usize,
     pub containers: usize,
+    pub rehashed: usize,
     pub collisions: usize,
+}
+
+/// What was kept to undo the changes.
+pub struct Committed {
     repairs: Vec<Repair>,
+    _bases: Option<Owned>,
 }
 
 impl Committed {
-    pub fn rehashed(&self) -> usize {
-        self.repairs.len()
-    }
-
     /// Drops what the repairs kept to be undone. Finalizers may run.
     pub fn drop_kept(&mut self) {
         for repair in &mut self.repairs {
@@ -512,11 +535,6 @@ fn set_class(instance: &Owned, class: &Owned) -> Result<()> {
     }
     let _ = reference.into_ptr();
     Ok(())
-}
-
-fn set_bases(class: &Owned, bases: &Owned) -> Result<()> {
-    // SAFETY: both are owned; the tuple holds classes.
-    check(unsafe { _PyType_SetBases(class.as_ptr().cast(), bases.as_ptr()) })
 }
 
 /// An error while undoing can only be reported.

@@ -33,9 +33,13 @@ impl Kept {
         let payload = unsafe { alloc(Layout::new::<Payload>()) }.cast::<Payload>();
         let mut old = Vec::new();
         if payload.is_null() || old.try_reserve_exact(pairs.len()).is_err() {
-            // SAFETY: gives the node back unused. A payload that cannot be used is leaked: there is
-            // no memory, and it is small.
-            unsafe { _PyRemap_Keep(node, std::ptr::null_mut(), None) };
+            // SAFETY: gives both back unused.
+            unsafe {
+                if !payload.is_null() {
+                    std::alloc::dealloc(payload.cast(), Layout::new::<Payload>());
+                }
+                _PyRemap_Keep(node, std::ptr::null_mut(), None);
+            }
             return no_memory();
         }
         Ok(Self(Some((node, payload, old))))

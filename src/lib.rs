@@ -4,7 +4,8 @@
 //!
 //! * [`pairs`] reads the argument;
 //! * [`scan`] walks the heap once, read-only, and collects what will have to change;
-//! * [`plan`] validates: what is refused is refused here, before anything is written;
+//! * [`plan`] validates: what is refused is refused here, before anything is written; it counts what
+//!   will be [`left_behind`];
 //! * [`apply`] changes references, with a journal, and redirects [`weakrefs`];
 //! * [`repair`] puts right what depended on the old identities: classes, then hash tables;
 //! * [`finish`] drops the old references, or has them [`kept`], and reports.
@@ -17,11 +18,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 mod addresses;
+mod allocator;
 mod apply;
 mod cycles;
 mod ffi;
 mod finish;
 mod kept;
+mod left_behind;
 mod pairs;
 mod plan;
 mod repair;
@@ -78,14 +81,15 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
     let exclusive = Exclusive::begin()?;
     let mut clock = Clock::start();
     let findings = scan::scan(&pairs)?;
-    clock.lap(c"scan");
+    clock.lap();
     let plan = plan::plan(&pairs, findings, strict)?;
     let kept = kept::Kept::prepare(&pairs)?;
-    clock.lap(c"plan");
+    clock.lap();
     let applied = apply::apply(&pairs, &plan)?;
-    clock.lap(c"apply");
+    clock.lap();
     let repaired = repair::repair(applied)?;
-    clock.lap(c"repair");
+    let draft = finish::Draft::new(result_type, &repaired.counts(), &pairs, &plan)?;
+    clock.lap();
     let committed = repaired.commit();
     let unfinished = finish::Unfinished {
         pairs,
@@ -94,26 +98,32 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
         kept,
         exclusive,
     };
-    unfinished.finish(clock, result_type)
+    Ok(unfinished.finish(clock, draft))
 }
+
+const PHASES: [&CStr; 5] = [c"scan", c"plan", c"apply", c"repair", c"finish"];
 
 /// Seconds per phase.
 struct Clock {
     last: Instant,
-    laps: Vec<(&'static CStr, f64)>,
+    laps: [f64; PHASES.len()],
+    finished: usize,
 }
 
 impl Clock {
     fn start() -> Self {
         Self {
             last: Instant::now(),
-            laps: Vec::with_capacity(8),
+            laps: [0.0; PHASES.len()],
+            finished: 0,
         }
     }
 
-    fn lap(&mut self, phase: &'static CStr) {
+    /// The next phase is over.
+    fn lap(&mut self) {
         let now = Instant::now();
-        self.laps.push((phase, (now - self.last).as_secs_f64()));
+        self.laps[self.finished] = (now - self.last).as_secs_f64();
+        self.finished += 1;
         self.last = now;
     }
 }

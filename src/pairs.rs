@@ -158,12 +158,9 @@ impl Pairs {
             None => old == new || !self.unchanged.contains(old as usize),
         };
         if !consistent {
-            // SAFETY: the class is a static of the interpreter.
-            let kind = unsafe { PyExc_ValueError };
-            return raise(
-                kind,
-                c"gc.remap() got two different replacements for one object",
-            );
+            // SAFETY: the pair owns the object.
+            unsafe { _PyRemap_RaiseTwoReplacements(old) };
+            return Err(Raised);
         }
         if let Some(known) = known {
             return push(&mut self.passed, Some(known as u32));

@@ -10,14 +10,14 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::cycles;
 use crate::ffi::*;
-use crate::pairs::Pairs;
-use crate::scan::Findings;
+use crate::left_behind::{Holders, LeftBehind, Place};
+use crate::pairs::{Pair, Pairs};
+use crate::scan::{Findings, ROOTS};
 use crate::weakrefs::Following;
 
 /// A class whose bases will be others.
 pub struct Bases {
     pub class: Owned,
-    pub old: Owned,
     pub new: Owned,
     /// The references to old objects among the old bases.
     pub references: usize,
@@ -39,26 +39,26 @@ pub struct Plan {
     /// Borrowed: not to be used after Python code has run.
     pub set_iterators: Vec<Object>,
     pub visited: usize,
-    /// For each pair, the references to the old object that will remain.
-    pub left_behind: Vec<isize>,
+    pub left_behind: LeftBehind,
 }
 
 pub type Visit = unsafe extern "C" fn(Object, changeproc, *mut c_void, *mut c_void) -> c_int;
 
 impl Plan {
-    /// The number of traversals that reach every reference to be changed: the threads, the holders.
+    /// The number of traversals that reach every reference to be changed: the threads, the
+    /// interpreter, the holders.
     pub fn traversals(&self) -> usize {
-        1 + self.holders.len()
+        ROOTS.len() + self.holders.len()
     }
 
     /// Makes one of them. `Err` if the visitor stopped it.
     pub fn traverse(&self, index: usize, visit: Visit, arg: *mut c_void) -> Result<()> {
         // SAFETY: the plan owns the objects; the visitor takes `arg`.
         let status = unsafe {
-            if index == 0 {
-                _PyRemap_TraverseThreads(Some(visit), arg)
+            if let Some((_, root)) = ROOTS.get(index) {
+                root(Some(visit), arg)
             } else {
-                let holder = self.holders[index - 1].as_ptr();
+                let holder = self.holders[index - ROOTS.len()].as_ptr();
                 let traverse = traverse_change_of(holder).expect("holders have the slot");
                 traverse(holder, Some(visit), arg)
             }
@@ -74,7 +74,7 @@ pub fn check_pairs(pairs: &Pairs) -> Result<()> {
         let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
         // SAFETY: the pair owns both.
         unsafe {
-            refusals.note(_PyRemap_CheckPair(old, new))?;
+            refusals.note(_PyRemap_CheckPair(old, new), About::pair(pair))?;
             if is_dict(old) {
                 // The owner of the inline values that it may use does not report it.
                 check(_PyDict_DetachInlineValues(old))?;
@@ -98,7 +98,9 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     }
     plan.weak = Following::new(findings.weak)?;
     let mut refusals = Refusals::new()?;
-    plan.weak.check(pairs, || refusals.note(-1))?;
+    plan.weak
+        .check(pairs, |pair| refusals.note(-1, About::pair(pair)))?;
+    let mut kept = Holders::new(pairs)?;
     let mut accepted = Vec::new();
     if accepted.try_reserve_exact(pairs.len()).is_err() {
         return no_memory();
@@ -129,10 +131,18 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     for &holder in findings.holders.iter().chain(&findings.touched) {
         // SAFETY: no Python code has run since the scan.
         unsafe {
-            if classes.excluded.contains(holder as usize)
-                || findings.private_tuples.contains(holder as usize)
+            match classes.excluded.get(holder as usize) {
+                None => {}
+                Some(ACCOUNTED) => continue,
+                Some(_) => {
+                    kept.add_all(holder)?;
+                    continue;
+                }
+            }
+            if findings.private_tuples.contains(holder as usize)
                 || traverse_change_of(holder).is_none()
             {
+                kept.add_all(holder)?;
                 continue;
             }
             if let Some(index) = classes.namespaces.get(holder as usize) {
@@ -153,18 +163,19 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         let pair = &pairs.pairs[index];
         // SAFETY: the pair owns both.
         unsafe { _PyRemap_RaiseCycle(pair.old.as_ptr(), pair.new.as_ptr()) };
-        refusals.note(-1)?;
+        refusals.note(-1, About::pair(pair))?;
     }
 
     let mut asker = Check {
         pairs,
         refusals: &mut refusals,
         accepted: &mut accepted,
+        kept: &mut kept,
         class_changes: Vec::new(),
-        holder: std::ptr::null_mut(),
+        place: Place::Root(ROOTS[0].0),
         failed: false,
     };
-    asker.threads()?;
+    asker.roots()?;
     for holder in &plan.holders {
         asker.holder(holder.as_ptr())?;
     }
@@ -176,9 +187,10 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         count_string_keys(dict, pairs, &mut accepted);
     }
     refusals.raise()?;
-    for (candidates, accepted) in candidates.into_iter().zip(accepted) {
-        push(&mut plan.left_behind, (candidates - accepted).max(0))?;
+    for (candidates, accepted) in candidates.iter_mut().zip(accepted) {
+        *candidates = (*candidates - accepted).max(0);
     }
+    plan.left_behind = kept.finish(candidates)?;
     if strict {
         check_left_behind(pairs, &plan.left_behind)?;
     }
@@ -220,13 +232,14 @@ fn deduplicate(holders: &mut Vec<Owned>) -> Result<()> {
     if failed { Err(Raised) } else { Ok(()) }
 }
 
-fn check_left_behind(pairs: &Pairs, left_behind: &[isize]) -> Result<()> {
+fn check_left_behind(pairs: &Pairs, left_behind: &LeftBehind) -> Result<()> {
     let mut refusals = Refusals::new()?;
-    for (pair, &left) in pairs.pairs.iter().zip(left_behind) {
+    let left_behind = left_behind.counts.iter().zip(&left_behind.texts);
+    for (pair, (&left, holders)) in pairs.pairs.iter().zip(left_behind) {
         if left > 0 {
-            // SAFETY: the pair owns the object.
-            unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left) };
-            refusals.note(-1)?;
+            // SAFETY: the pair owns the object, and the texts are a tuple.
+            unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left, holders.as_ptr()) };
+            refusals.note(-1, About::pair(pair))?;
         }
     }
     refusals.raise()
@@ -241,12 +254,18 @@ fn references_to_change(pairs: &Pairs, index: usize) -> isize {
     references - pairs.engine_references[index] - pairs.exempt_references[index] - own
 }
 
+/// An excluded object whose references are changed in another way.
+const ACCOUNTED: u32 = 0;
+/// An excluded object that keeps its references.
+const KEPT: u32 = 1;
+
 /// Classes keep their invariants: bases and MROs are not changed as tuples.
 #[derive(Default)]
 struct Classes {
-    /// The tuples that are the bases or the MRO of a class, and hold an old class; the tables of
-    /// subclasses, whose weak references C code trusts; the namespaces of static types, which are
-    /// immutable; and the lists of what `repr()` is showing, which are about identity.
+    /// The tuples that are the bases or the MRO of a class, and hold an old class
+    /// ([`ACCOUNTED`]); the tables of subclasses, whose weak references C code trusts; the
+    /// namespaces of static types, which are immutable; and the lists of what `repr()` is showing,
+    /// which are about identity ([`KEPT`]).
     excluded: AddressMap,
     /// Namespace to the index of its class.
     namespaces: AddressMap,
@@ -271,7 +290,7 @@ impl Classes {
                 }
                 let subclasses = (*class).tp_subclasses;
                 if !subclasses.is_null() {
-                    self.excluded.insert(subclasses as usize, 0)?;
+                    self.excluded.insert(subclasses as usize, KEPT)?;
                 }
                 if mro.is_null() || bases.is_null() {
                     continue;
@@ -287,8 +306,8 @@ impl Classes {
                     }
                 }
                 if inherited > 0 || pairs.find(class.cast()).is_some() {
-                    self.excluded.insert(mro as usize, 0)?;
-                    self.excluded.insert(bases as usize, 0)?;
+                    self.excluded.insert(mro as usize, ACCOUNTED)?;
+                    self.excluded.insert(bases as usize, ACCOUNTED)?;
                 }
                 if inherited > 0 {
                     self.bases(pairs, class, plan, refusals, accepted)?;
@@ -314,18 +333,20 @@ impl Classes {
             let size = PyTuple_Size(old);
             let new = Owned::from_new(PyTuple_New(size))?;
             let mut references = 0;
+            let mut first = None;
             for at in 0..size {
                 let mut base = PyTuple_GetItem(old, at);
                 if let Some(pair) = pairs.find(base) {
                     references += 1;
                     accepted[pair] += 1;
+                    first = first.or(Some(pair));
                     base = pairs.pairs[pair].new.as_ptr();
                 }
                 PyTuple_SetItem(new.as_ptr(), at, Owned::of(base).into_ptr());
             }
-            if references == 0 {
+            let Some(first) = first else {
                 return Ok(());
-            }
+            };
             if let Some(pair) = pairs.find((*class).tp_base.cast()) {
                 accepted[pair] += 1;
             }
@@ -335,13 +356,13 @@ impl Classes {
                     PyErr_Clear();
                     return Ok(());
                 }
-                return refusals.note(-1);
+                let about = About::reference(&pairs.pairs[first], Place::Object(class.cast()));
+                return refusals.note(-1, about);
             }
             push(
                 &mut plan.bases,
                 Bases {
                     class: Owned::of(class.cast()),
-                    old: Owned::of(old),
                     new,
                     references,
                 },
@@ -378,6 +399,32 @@ fn classes_with_properties(
     Ok(())
 }
 
+/// What a refusal is about.
+struct About<'a> {
+    pair: &'a Pair,
+    holder: Object,
+    field: *mut PyChangeField,
+}
+
+impl<'a> About<'a> {
+    /// The two objects, whoever refers to the old one.
+    fn pair(pair: &'a Pair) -> Self {
+        Self {
+            pair,
+            holder: std::ptr::null_mut(),
+            field: std::ptr::null_mut(),
+        }
+    }
+
+    /// A reference in this place.
+    fn reference(pair: &'a Pair, place: Place) -> Self {
+        Self {
+            holder: place.for_c().0,
+            ..Self::pair(pair)
+        }
+    }
+}
+
 /// The exceptions that say why the remap is refused.
 struct Refusals(Owned);
 
@@ -388,13 +435,21 @@ impl Refusals {
     }
 
     /// Keeps the exception that a negative status stands for.
-    fn note(&mut self, status: c_int) -> Result<()> {
+    fn note(&mut self, status: c_int, about: About<'_>) -> Result<()> {
         if status >= 0 {
             return Ok(());
         }
-        // SAFETY: an exception is set, and is owned from here on.
+        // SAFETY: an exception is set, and is owned from here on; so are the pair's objects, and
+        // the holder is alive.
         unsafe {
             let exception = Owned::from_new(PyErr_GetRaisedException())?;
+            check(_PyRemap_AnnotateRefusal(
+                exception.as_ptr(),
+                about.pair.old.as_ptr(),
+                about.pair.new.as_ptr(),
+                about.holder,
+                about.field,
+            ))?;
             check(PyList_Append(self.0.as_ptr(), exception.as_ptr()))
         }
     }
@@ -412,19 +467,22 @@ impl Refusals {
 }
 
 /// The visitor that asks, and changes nothing.
-struct Check<'a> {
+struct Check<'a, 'b> {
     pairs: &'a Pairs,
     refusals: &'a mut Refusals,
     /// For each pair, the references that can be changed.
     accepted: &'a mut [isize],
+    /// Those that will be kept.
+    kept: &'a mut Holders<'b>,
     class_changes: Vec<(Owned, usize)>,
-    holder: Object,
+    /// What is being traversed.
+    place: Place,
     failed: bool,
 }
 
-impl Check<'_> {
+impl Check<'_, '_> {
     fn holder(&mut self, holder: Object) -> Result<()> {
-        self.holder = holder;
+        self.place = Place::Object(holder);
         // SAFETY: the plan owns the holder; the visitor takes a `Check`.
         unsafe {
             let traverse = traverse_change_of(holder).expect("holders have the slot");
@@ -433,10 +491,12 @@ impl Check<'_> {
         if self.failed { Err(Raised) } else { Ok(()) }
     }
 
-    fn threads(&mut self) -> Result<()> {
-        self.holder = std::ptr::null_mut();
-        // SAFETY: the visitor takes a `Check`.
-        check(unsafe { _PyRemap_TraverseThreads(Some(ask), (&raw mut *self).cast()) })?;
+    fn roots(&mut self) -> Result<()> {
+        for (name, root) in ROOTS {
+            self.place = Place::Root(name);
+            // SAFETY: the visitor takes a `Check`.
+            check(unsafe { root(Some(ask), (&raw mut *self).cast()) })?;
+        }
         if self.failed { Err(Raised) } else { Ok(()) }
     }
 
@@ -449,15 +509,17 @@ impl Check<'_> {
             .find(kind.cast())
             .expect("the type is an old class");
         let new = self.pairs.pairs[pair].new.as_ptr();
+        let place = Place::Object(instance);
         // SAFETY: as above; the pair owns the new type.
         if unsafe { _PyObject_CheckChangeType(instance, new) } < 0 {
             if self.pairs.is_on_its_way_out(instance) {
                 // It need not fit: it keeps its class, which is counted.
                 // SAFETY: an exception is set.
                 unsafe { PyErr_Clear() };
-                return Ok(());
+                return self.kept.add(pair, place, std::ptr::null_mut());
             }
-            return self.refusals.note(-1);
+            let about = About::reference(&self.pairs.pairs[pair], place);
+            return self.refusals.note(-1, about);
         }
         self.accepted[pair] += 1;
         push(&mut self.class_changes, (Owned::of(instance), pair))
@@ -471,26 +533,29 @@ impl Check<'_> {
             return self.instance(slot.cast());
         }
         let new = self.pairs.pairs[pair].new.as_ptr();
+        let (holder, root) = self.place.for_c();
+        let mut about = About::reference(&self.pairs.pairs[pair], self.place);
         if same_change(change, PyObject_ChangeField) {
+            let field = slot.cast::<PyChangeField>();
             // SAFETY: with this changeproc the slot is a `PyChangeField`.
             unsafe {
-                let verdict = PyObject_CheckChangeField(slot.cast(), new);
+                let verdict = PyObject_CheckChangeField(field, new);
                 if verdict == Py_CHANGE_KEEP {
-                    return Ok(());
+                    return self.kept.add(pair, self.place, field);
                 }
                 // C code that follows such a field does not expect to come back to where it was.
-                if verdict != Py_CHANGE_ACCEPT || new == self.holder {
-                    _PyRemap_RaiseField(self.holder, slot.cast(), new);
-                    return self.refusals.note(-1);
+                if verdict != Py_CHANGE_ACCEPT || new == holder {
+                    _PyRemap_RaiseField(holder, root, field, new);
+                    about.field = field;
+                    return self.refusals.note(-1, about);
                 }
             }
         }
         // SAFETY: the pair owns the new object.
         if same_change(change, _PyDict_ChangeManagedDict) && !unsafe { is_dict(new) } {
             // SAFETY: the changeproc raises without writing.
-            return self
-                .refusals
-                .note(unsafe { _PyDict_ChangeManagedDict(slot, new) });
+            let status = unsafe { _PyDict_ChangeManagedDict(slot, new) };
+            return self.refusals.note(status, about);
         }
         self.accepted[pair] += 1;
         Ok(())
@@ -511,7 +576,7 @@ unsafe extern "C" fn ask(
     arg: *mut c_void,
 ) -> c_int {
     // SAFETY: `arg` is the `Check` of the traversal.
-    let check = unsafe { &mut *arg.cast::<Check<'_>>() };
+    let check = unsafe { &mut *arg.cast::<Check<'_, '_>>() };
     match check.ask(current, change, slot) {
         Ok(()) => 0,
         Err(Raised) => {
@@ -524,7 +589,7 @@ unsafe extern "C" fn ask(
 unsafe extern "C" fn exclude(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the map of excluded objects.
     let excluded = unsafe { &mut *arg.cast::<AddressMap>() };
-    match excluded.insert(object as usize, 0) {
+    match excluded.insert(object as usize, KEPT) {
         Ok(_) => 0,
         Err(Raised) => -1,
     }

@@ -11,7 +11,7 @@
 //!
 //! Invariant: no Python code runs, nothing is written, and no memory is allocated per object.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use crate::addresses::{AddressMap, Filter};
 use crate::ffi::*;
@@ -43,6 +43,15 @@ pub struct Findings {
     /// Objects visited by the first walk.
     pub visited: usize,
 }
+
+type TraverseRoot = unsafe extern "C" fn(visitchangeproc, *mut c_void) -> c_int;
+
+/// The traversals of what no object of a generation holds, with what they are called. The first is
+/// that of the threads, whose frames come and go.
+pub const ROOTS: [(&CStr, TraverseRoot); 2] = [
+    (c"the running threads", _PyRemap_TraverseThreads),
+    (c"the interpreter", _PyRemap_TraverseInterpreter),
+];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Depth {
@@ -167,8 +176,9 @@ fn close_over_hashes(
             // SAFETY: as above.
             if hit && unsafe { traverse_change_of(object) }.is_none() {
                 let mut tuples: Vec<Object> = Vec::new();
+                let arg = (&raw mut tuples).cast();
                 // SAFETY: as above; the visitor takes the list.
-                unsafe { traverse(object, Some(collect_tuples), (&raw mut tuples).cast()) };
+                check(unsafe { traverse(object, Some(collect_tuples), arg) })?;
                 for tuple in tuples {
                     private.insert(tuple as usize, 0)?;
                 }
@@ -210,8 +220,8 @@ unsafe extern "C" fn collect_tuples(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the list; a referent is alive.
     unsafe {
         let tuples = &mut *arg.cast::<Vec<Object>>();
-        if is_exact(object, &raw mut PyTuple_Type) && tuples.try_reserve(1).is_ok() {
-            tuples.push(object);
+        if is_exact(object, &raw mut PyTuple_Type) && push(tuples, object).is_err() {
+            return -1;
         }
     }
     0
@@ -258,9 +268,10 @@ impl<'a> Walk<'a> {
             Depth::Untracked => Some(visit_untracked),
         };
         if self.depth == Depth::Untracked {
-            // What frames hold is reached from no object of a generation.
-            // SAFETY: the adapter takes a `Walk`; nothing is written.
-            check(unsafe { _PyRemap_TraverseThreads(Some(adapt), (&raw mut *self).cast()) })?;
+            for (_, root) in ROOTS {
+                // SAFETY: the adapter takes a `Walk`; nothing is written.
+                check(unsafe { root(Some(adapt), (&raw mut *self).cast()) })?;
+            }
             self.drain(visit, &mut found)?;
         }
         for index in 0.. {
@@ -281,7 +292,12 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Ok(())
+        self.check()
+    }
+
+    /// Visitors that ran out of memory have said so.
+    fn check(&self) -> Result<()> {
+        if self.failed { no_memory() } else { Ok(()) }
     }
 
     /// # Safety
@@ -329,7 +345,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        if self.failed { no_memory() } else { Ok(()) }
+        self.check()
     }
 
     /// # Safety
@@ -439,15 +455,16 @@ impl<'a> Walk<'a> {
         if depth == CONTAINER_DEPTH {
             return false;
         }
-        let mut containers = Vec::new();
+        let mut containers: Vec<Object> = Vec::new();
         // SAFETY: by contract; what an object holds is alive.
-        unsafe {
+        let status = unsafe {
             traverse(
                 object,
                 Some(collect_containers),
                 (&raw mut containers).cast(),
             )
         };
+        self.failed |= status < 0;
         for container in containers {
             let known = self.containers.get(container as usize);
             let hit = known.map_or_else(
@@ -479,9 +496,8 @@ unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_i
     // SAFETY: `arg` is the list of `contained_hits`; a referent is alive.
     unsafe {
         let containers = &mut *arg.cast::<Vec<Object>>();
-        // Without memory a container is not looked into.
-        if is_mutable_container(object) && containers.try_reserve(1).is_ok() {
-            containers.push(object);
+        if is_mutable_container(object) && push(containers, object).is_err() {
+            return -1;
         }
     }
     0

@@ -18,7 +18,7 @@ use std::ffi::{c_int, c_void};
 
 use crate::addresses::AddressMap;
 use crate::ffi::*;
-use crate::pairs::Pairs;
+use crate::pairs::{Pair, Pairs};
 
 /// What the scan found: borrowed, valid until Python code runs.
 #[derive(Default)]
@@ -94,7 +94,7 @@ impl Following {
     }
 
     /// Calls `refuse` for each pair whose new object cannot be weakly referenced, and would be.
-    pub fn check(&self, pairs: &Pairs, mut refuse: impl FnMut() -> Result<()>) -> Result<()> {
+    pub fn check(&self, pairs: &Pairs, mut refuse: impl FnMut(&Pair) -> Result<()>) -> Result<()> {
         for redirects in self.redirects.chunk_by(|a, b| a.1 == b.1) {
             let pair = &pairs.pairs[redirects[0].1 as usize];
             let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
@@ -102,7 +102,7 @@ impl Following {
             unsafe {
                 if _PyRemap_SupportsWeakReferences(new) == 0 {
                     _PyRemap_RaiseNoWeakReferences(old, new);
-                    refuse()?;
+                    refuse(pair)?;
                 }
             }
         }

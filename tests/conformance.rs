@@ -62,6 +62,7 @@ themes! {
     refcounts
     rehash
     result
+    roots
     safety
     sets
     streams_and_parsers

@@ -1,4 +1,5 @@
-//! What nobody thought of: random remaps of everything, and swaps while CPython's tests run.
+//! What nobody thought of: random remaps of everything, memory that runs out, and swaps while
+//! CPython's tests run.
 //!
 //! A short run of each script; their long runs are in their `--help`.
 
@@ -27,6 +28,16 @@ fn no_object_in_the_wrong_place_crashes_the_debug_build() -> Result<()> {
         remaps,
         ": 0 crash or hang",
     )
+}
+
+#[test]
+fn wherever_memory_runs_out_the_release_build_undoes_the_remap() -> Result<()> {
+    script_says("release", "fuzz/out_of_memory.py", &[], ", 0 problems")
+}
+
+#[test]
+fn wherever_memory_runs_out_the_debug_build_undoes_the_remap() -> Result<()> {
+    script_says("debug", "fuzz/out_of_memory.py", &[], ", 0 problems")
 }
 
 const FILES: &[&str] = &[

@@ -134,6 +134,8 @@ def main():
     class Visit:
         pass
 
+    if by := killed_by(mutants.python):
+        sys.exit(f"{by} fails with every line in its place")
     survivors = 0
     for i, (file, first, last, field) in enumerate(lines, 1):
         visit = Visit()
@@ -141,9 +143,9 @@ def main():
         start = time.monotonic()
         put_back = mutants.without(visit)
         try:
-            # A line that the build itself needs is noticed by the build.
-            by = killed_by(mutants.python) if mutants.compiles() \
-                else "the build"
+            if not mutants.compiles():
+                sys.exit(f"{file}:{first} {field}: does not compile")
+            by = killed_by(mutants.python)
         finally:
             put_back()
         survivors += by is None
