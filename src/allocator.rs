@@ -12,6 +12,11 @@ use crate::ffi::*;
 /// What `malloc()` guarantees on the platforms of CPython.
 const MALLOC_ALIGNMENT: usize = 16;
 
+// Unit tests run without an interpreter.
+#[cfg_attr(not(test), global_allocator)]
+#[cfg_attr(test, expect(dead_code))]
+static ALLOCATOR: Raw = Raw;
+
 struct Raw;
 
 // SAFETY: PyMem_Raw* have the contract of malloc(), realloc() and free(), on any thread; which of
@@ -50,11 +55,6 @@ unsafe impl GlobalAlloc for Raw {
         }
     }
 }
-
-// Unit tests run without an interpreter.
-#[cfg(not(test))]
-#[global_allocator]
-static ALLOCATOR: Raw = Raw;
 
 /// A value on the heap, shared with C code that has its address.
 pub struct Pinned<T>(NonNull<T>);
