@@ -2,12 +2,21 @@
 
     python benches/reloaders/run.py [--engine NAME]… [--only TEXT] [--write]
 
-`--write` makes ``docs/reloaders.md`` and ``results.json`` anew, from all engines.
+`--write` makes ``docs/reloaders.md`` and ``results.json`` anew, from all engines. It needs
+their packages (and those that some scenarios use):
+
+    python -m pip install ipython jurigged hmr plone.reload pyflyby fastapi
+
+Examples:
+
+    python benches/reloaders/run.py                              (hotreload only)
+    python benches/reloaders/run.py --engine jurigged --only enum --verbose
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.metadata
 import json
 import os
 import select
@@ -129,12 +138,20 @@ def run_engine_in_a_process(name: str, only: str) -> dict[str, Any]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--engine", action="append", choices=[*engines.ENGINES])
-    parser.add_argument("--only", default="", help="scenarios whose name contains this")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--engine", action="append", choices=[*engines.ENGINES],
+                        help="may be given more than once")
+    parser.add_argument("--only", default="", metavar="TEXT", help="scenarios whose name contains this")
+    parser.add_argument("--write", action="store_true", help="all engines, all scenarios")
     parser.add_argument("--verbose", "-v", action="store_true", help="show tracebacks")
     options = parser.parse_args()
     names = [*engines.ENGINES] if options.write else options.engine or ["hotreload"]
+    if options.write and options.only:
+        parser.error("--write is for all scenarios")
+    for name in names:
+        try:
+            engines.ENGINES[name]().version()
+        except importlib.metadata.PackageNotFoundError as error:
+            parser.error(f"{name} is not installed: python -m pip install {error.name}")
     battery = {}
     for name in names:
         battery[name] = run = run_engine_in_a_process(name, options.only)

@@ -5,6 +5,7 @@ import queue
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 
@@ -102,6 +103,31 @@ def test_reload_on_save(project, start):
     assert program.end() == 7
 
 
+def test_a_file_that_is_written_slowly(project, start):
+    """An editor that empties the file first does not delete what is in it."""
+    text = """
+        import itertools
+        numbers = itertools.count(1)
+        class Cart:
+            def price(self):
+                return "old", next(numbers)
+        cart = Cart()
+        def price():
+            return cart.price()
+        """
+    project.write("shop.py", text)
+    project.write("app.py", LOOP)
+    program = start("app.py")
+    assert program.line() == "ready" and program.ask() == "('old', 1)"
+    file = project.folder / "shop.py"
+    edited = textwrap.dedent(text.replace("old", "new").replace("class Cart:", "class Cart:\n            x = 1"))
+    with open(file, "w") as stream:
+        time.sleep(0.1)
+        stream.write(edited)
+    program.wait_for_report("changed Cart")
+    assert program.ask() == "('new', 2)" and not program.errors
+
+
 def test_editing_the_script(project, start):
     project.write("app.py", """
         import sys
@@ -158,6 +184,13 @@ def test_uncaught_exception(project, start):
     assert not any("hotreload" in line for line in program.errors)
 
 
+def test_syntax_error_at_the_start(project, start):
+    project.write("app.py", "def f(:\n")
+    program = start("app.py")
+    assert program.end() == 1
+    assert program.errors[0] == '  File "app.py", line 1' and len(program.errors) == 4
+
+
 @pytest.mark.parametrize("code, expected", [
     ("raise SystemExit('bye')", 1), ("import os; os._exit(9)", 9), ("", 0),
     ("import threading, time\nthreading.Thread(target=lambda: time.sleep(0.3)).start()", 0),
@@ -190,7 +223,59 @@ def test_signals(project, start):
 
 
 def test_wrong_arguments(project, start):
-    assert start().end() == 2
-    assert start("missing.py").end() == 1
-    assert start("--unknown").end() == 1
-    assert start("-m", "does_not_exist").end() == 1
+    for arguments, code, said in [
+            ((), 2, "Examples:"), (("missing.py",), 1, "can't open file 'missing.py'"),
+            (("--unknown",), 1, "unknown option --unknown"), (("-m",), 1, "needs the name"),
+            (("-m", "does_not_exist"), 1, "No module named does_not_exist")]:
+        program = start(*arguments)
+        assert program.end() == code and any(said in line for line in program.errors)
+
+
+def test_help(start):
+    program = start("--help")
+    assert "Run a program" in program.line()
+    assert program.end() == 0 and not program.errors
+
+
+def test_several_reloads_of_a_package(project, start):
+    """The main module of the package is edited, and a file is added, lost and found."""
+    text = """
+        import sys
+        from . import parts
+        class App:
+            def __init__(self):
+                self.n = 0
+            def answer(self):
+                self.n += 1
+                return parts.f(), self.n
+        def main():
+            app = App()
+            print("ready", flush=True)
+            for line in sys.stdin:
+                print(*app.answer(), flush=True)
+        if __name__ == "__main__":
+            main()
+        """
+    project.write("pkg/__init__.py", "")
+    project.write("pkg/parts.py", "def f(): return 1\n")
+    project.write("pkg/__main__.py", text)
+    program = start("-m", "pkg")
+    assert program.line() == "ready" and program.ask() == "1 1"
+    project.write("pkg/__main__.py", text.replace("self.n\n        def", "self.n, 'new'\n        def"))
+    program.wait_for_report("__main__ changed App.answer")
+    assert program.ask() == "1 2 new"
+    project.write("pkg/__main__.py", text.replace("class App:", "class App:\n            k = 5").replace(
+        "self.n\n        def", "self.n, self.k\n        def"))
+    program.wait_for_report("__main__ changed App.answer, App")
+    assert program.ask() == "1 3 5"
+    project.write("pkg/more.py", "def g(): return 2\n")
+    project.write("pkg/parts.py", "from . import more\ndef f(): return more.g()\n")
+    program.wait_for_report("pkg.parts changed f")
+    assert program.ask() == "2 4 5"
+    project.edit("pkg/more.py", ("2", "3"))
+    program.wait_for_report("pkg.more changed g")
+    (project.folder / "pkg/more.py").unlink()
+    assert program.ask() == "3 5 5"
+    project.write("pkg/more.py", "def g(): return 4\n")
+    program.wait_for_report("pkg.more changed g")
+    assert program.ask() == "4 6 5" and program.end() == 0

@@ -94,6 +94,29 @@ def test_cell_that_defines_a_function_again(kernel):
     assert kernel.value("held[0](), p(), held[0] is f") == "(2, 2, True)"
 
 
+def test_cells_of_all_kinds(kernel):
+    kernel.run("import dataclasses, enum, functools")
+    for before, use, again, check in [
+        ("@functools.lru_cache\ndef f(x): return 1", "held = [f]; f(0)",
+         "@functools.lru_cache\ndef f(x): return 2", "held[0](0) == 2 and held[0] is f"),
+        ("class E(enum.Enum):\n    A = 1", "e = E.A; held = {e: 1}",
+         "class E(enum.Enum):\n    A = 1\n    B = 2", "e is E.A and held[E.A] == 1 and len(type(e)) == 2"),
+        ("@dataclasses.dataclass(frozen=True)\nclass P:\n    x: int", "p = P(1); held = {p: 1}",
+         "@dataclasses.dataclass(frozen=True)\nclass P:\n    x: int\n    y: int = 5",
+         "p.y == 5 and held[P(1)] == 1 and type(p) is P"),
+        ("def make(n):\n    def inner(): return n + 1\n    return inner", "held = make(10)",
+         "def make(n):\n    def inner(): return n + 2\n    return inner", "held() == 12"),
+        ("def g(): pass", "held = [g]", "class g: pass", "held[0] is g"),
+        ("class A: pass\nclass B(A): pass", "b = B(); b.n = 1",
+         "class A:\n    x = 1\nclass B(A):\n    def __reload__(self, old): self.m = old['n'] + 1",
+         "b.m == 2 and b.x == 1 and isinstance(b, A) and type(b) is B"),
+    ]:
+        kernel.run(before)
+        kernel.run(use)
+        kernel.run(again)
+        assert kernel.value(check) == "True", check
+
+
 def test_cell_that_is_refused(kernel):
     kernel.run("class A: pass\na = A(); a.x = 1")
     result = kernel.run("class A:\n    __slots__ = ()")

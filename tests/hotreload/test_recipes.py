@@ -79,6 +79,12 @@ def test_flask(project, start, port):  # noqa: F811
                  ("VISITORS[name]))", "VISITORS[name])) + more"))
     program.wait_for_report("changed page")
     assert browser.get("/ada") == "welcome ada (4, 4)! more"
+    # Flask registers no routes once it has answered: a new one is found after a restart.
+    project.edit("app.py", ("VISITORS = {}", 'VISITORS = {}\n@app.route("/a/b")\ndef new(): return "b"'))
+    program.wait_for_report("added new")
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        browser.get("/a/b")
+    assert browser.get("/ada") == "welcome ada (5, 5)! more"
 
 
 FASTAPI = """
@@ -127,6 +133,15 @@ def test_fastapi_and_uvicorn(project, start, port):  # noqa: F811
         program.wait_for_report("changed index")
         assert json.loads(browser.get("/")) == {"version": 2}
         assert ask("d") == "new d!"
+        project.edit("site_of_api.py", ("VERSION = 2", "VERSION = 3"), ('@app.websocket("/talk")', """
+    @app.get("/new/{name}")
+    async def new(name: str, mark: str = "?"):
+        return name + mark
+
+    @app.websocket("/talk")""".replace("\n    ", "\n")))
+        program.wait_for_report("added new")
+        assert json.loads(browser.get("/new/ada?mark=!")) == "ada!"
+        assert ask("e") == "new e!"
 
 
 def test_django(project, start, port):  # noqa: F811
@@ -171,6 +186,9 @@ def test_django(project, start, port):  # noqa: F811
     project.edit("views.py", ('title = "old"', 'title = "new"'), ("def index(request):", "def index(request, x=1):"))
     program.wait_for_report("changed index, Page")
     assert browser.get("/p") == "new 2" and browser.get("/") == "new 3"
+    project.edit("urls.py", ("views.index),", "views.index), path('q', views.index, name='q'),"))
+    program.wait_for_report("changed urlpatterns")
+    assert browser.get("/q") == "new 4"
 
 
 def test_asyncio(project, start):  # noqa: F811

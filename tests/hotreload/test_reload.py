@@ -1,5 +1,6 @@
 """What a reload reports, and which way it takes."""
 
+import ctypes
 import sys
 import threading
 import time
@@ -62,9 +63,49 @@ def test_report(project):
     assert set(report.changed) == {"m:Y", "m:f"}
     assert set(report.added) == {"m:Z", "m:new"}
     assert report.kept == ["m:X"]
-    assert report.deleted == {"m:gone": ["a dict", "user:gone"]}
+    assert report.deleted == {"m:gone": ["the dict user:table", "user:gone"]}
     assert user.gone is user.table["x"]
-    assert str(report).startswith("m: changed ")
+    text = str(report)
+    assert text.startswith("m: changed ") and "still used by the dict user:table, user:gone" in text
+
+
+def test_users_of_what_is_deleted(project):
+    m = project.load("import os\nX = 1\nY = 'text'\ndef f(): pass\nclass A: pass\nU = 2\n")
+    project.load("""
+        import functools
+        from m import X as x, f, A
+        class B(A):
+            callback = f
+        def default(a=f): pass
+        part = functools.partial(f)
+        listed = [f]
+        instance = A()
+        """, "user")
+    project.write("m.py", "Z = 1\n")
+    report = hotreload.reload(m)
+    assert set(report.deleted) == {"m:X", "m:Y", "m:f", "m:A", "m:U"}  # and not the import
+    assert report.deleted["m:X"] == ["user:x"] and report.deleted["m:Y"] == report.deleted["m:U"] == []
+    assert set(report.deleted["m:f"]) >= {
+        "user:f", "the list user:listed", "the partial user:part"}
+    assert set(report.deleted["m:A"]) >= {"user:A", "instances of A"}
+
+
+def test_what_is_left_behind(project):
+    m = project.load("class A: pass\ndef f(): pass\n")
+    held = ctypes.py_object(m.A)
+    project.write("m.py", "class A: x = 1\ndef f(): pass\n")
+    report = hotreload.reload(m)
+    assert report.left_behind == {"m:A": 1} and "1 reference left behind, to A" in str(report)
+    assert any("py_object" in holder for holder in report.held_by["m:A"])
+    assert held.value is not m.A and held.value.__name__ == "A"
+
+
+def test_number_of_references(project):
+    """Those of the program, and not those that the reload itself has made."""
+    m = project.load("def f(): pass\ndef g(): pass\nclass A: pass\n")
+    table = [m.f] * 100
+    project.write("m.py", "def f(x=1): pass\ndef g(): pass\nclass A: pass\n")
+    assert 95 <= hotreload.reload(m).references <= 110 and table[99] is m.f
 
 
 def test_arguments(project):
@@ -142,6 +183,35 @@ def test_layout_refused_with_the_reason(project):
     with pytest.raises(hotreload.ReloadRefused, match="m.A has no place for the attribute 'x'"):
         hotreload.reload(m)
     assert a.x == 1 and type(a) is m.A
+
+
+@pytest.mark.parametrize("old, new, before, message", [
+    ("class A: pass\n", "class A:\n    __slots__ = ()\n", "import weakref; a = m.A(); w = weakref.ref(a)",
+     "m.A has no place for the weak references .*__weakref__"),
+    ("class A: pass\n", "class A(int): pass\n", "class B(m.A, str): pass\nb = B()",
+     "the subclass program.B cannot be made anew: .*lay-out"),
+    ("class A: pass\n", "def A(): pass\n", "class B(m.A): pass\nb = B()",
+     "m.A cannot be replaced: B.__bases__ must be"),
+    ("class M: pass\nclass A: pass\n", "class M: pass\nclass A(M): pass\n", "class B(m.M, m.A): pass",
+     "does not fit what the program has: .*method resolution order"),
+    ("class A(int): pass\n", "class A(str): pass\n", "a = m.A(5)", "are int objects, and cannot become str"),
+    ("import io\nclass A(io.BytesIO): pass\n", "import io\nclass A(io.BytesIO):\n    __slots__ = ('x',)\n",
+     "a = m.A()", "cannot be made anew: their contents belong to BytesIO"),
+    ("import typing\nclass A(typing.NamedTuple):\n    x: int\n",
+     "import typing\nclass A(typing.NamedTuple):\n    x: int\n    y: int\n", "a = m.A(1)",
+     "no value for the new field 'y', .* give it one"),
+    ("class A:\n    def __hash__(self): return 1\n", "class A:\n    def __eq__(self, other): return True\n",
+     "held = {m.A(): 1}", "does not fit what the program has: unhashable type: 'A'"),
+])
+def test_refused_with_the_reason(project, old, new, before, message):
+    m = project.load(old)
+    namespace = {"m": m, "__name__": "program"}
+    exec(before, namespace)
+    A = m.A
+    project.write("m.py", new)
+    with pytest.raises(hotreload.ReloadRefused, match=message):
+        hotreload.reload(m)
+    assert m.A is A and type(namespace.get("a")) in (A, type(None))
 
 
 def test_a_hook_takes_what_has_no_place(project):

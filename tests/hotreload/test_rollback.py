@@ -12,9 +12,10 @@ from conftest import SOURCE
 
 import hotreload
 from hotreload import (
-    bodies, execute, instances, journal, match, registrations, source, transaction)
+    bodies, execute, instances, journal, match, plan, registrations, source, transaction)
 
 OLD = """
+    import atexit
     import registry
 
     LIMIT = 1000
@@ -32,6 +33,20 @@ OLD = """
     @registry.register
     def f(a=1): return "old"
 
+    @registry.command("a title")
+    def run(): return "old"
+
+    @registry.anonymous
+    def _(): return "old"
+
+    @registry.anonymous
+    def _(): return "old, too"
+
+    @atexit.register
+    def at_exit(a=1): return "old"
+
+    registry.current = registry.Base.current = registry.base.current = f
+
     def make():
         def inner(): return "old"
         return inner
@@ -40,6 +55,7 @@ OLD = """
     """
 
 NEW = """
+    import atexit
     import fresh.inner
     import registry
 
@@ -61,6 +77,24 @@ NEW = """
     @registry.register
     def added(): return "new"
 
+    @registry.command("another")
+    def run(): return "new"
+
+    @registry.anonymous
+    def _(): return "new"
+
+    @registry.anonymous
+    def _(): return "new, too"
+
+    @atexit.register
+    def at_exit(a=2): return "new"
+
+    @atexit.register
+    def another_at_exit(): return "new"
+
+    registry.current = registry.Base.current = registry.base.current = f
+    registry.listed.append(Shape())
+
     def make():
         def inner(): return "new"
         return inner
@@ -70,12 +104,47 @@ NEW = """
     """
 
 
+REGISTRY = """
+    hooks = []
+    by_name = {}
+    pairs = []
+    commands = []
+    unnamed = {}
+    listed = []
+    current = None
+
+    class Base:
+        current = None
+
+    base = Base()
+
+    class Command:
+        def __init__(self, f, title):
+            self.f, self.title = f, title
+
+    def register(f):
+        hooks.append(f)
+        by_name[f.__name__] = f
+        pairs.append(("name", f))
+        return f
+
+    def command(title):
+        def decorate(f):
+            commands.append(Command(f, title))
+            return f
+        return decorate
+
+    def anonymous(f):
+        unnamed[f.__code__.co_consts[-1].endswith("too")] = f
+        return f
+    """
+
+
 class Program:
     """A program that uses the module, and what it looks like."""
 
     def __init__(self, project):
-        project.load("hooks = []\nby_name = {}\ndef register(f):\n    hooks.append(f)\n"
-                     "    by_name[f.__name__] = f\n    return f\n", "registry")
+        project.load(REGISTRY, "registry")
         self.module = project.load(OLD)
         self.user = project.load("from m import LIMIT, TABLE, Point, Shape, f\n"
                                  "class Square(Shape): pass\nclass Dot(Point): pass\n", "user")
@@ -104,6 +173,12 @@ class Program:
             "found": [self.held[5][m.f], self.held[5][m.Shape]],
             "hooks": [id(f) for f in registry.hooks],
             "by name": {name: id(f) for name, f in registry.by_name.items()},
+            "pairs": [(id(pair), pair[0], id(pair[1])) for pair in registry.pairs],
+            "commands": [(id(command), command.title, id(command.f)) for command in registry.commands],
+            "unnamed": {key: f() for key, f in registry.unnamed.items()},
+            "listed": list(registry.listed),
+            "attributes of others": [id(holder.current) for holder in (
+                registry, registry.Base, registry.base)],
             "subclasses": [id(c) for base in (m.Shape, m.Point) for c in base.__subclasses__()],
             "mro": [id(c) for cls in (user.Square, user.Dot) for c in cls.__mro__],
             "attributes": {name: id(value) for name, value in vars(m.Shape).items()},
@@ -112,7 +187,9 @@ class Program:
             "modules": {name: id(module) for name, module in sys.modules.items()},
             "lines": linecache.cache[m.__file__],
             "known": [id(record), record.stamp, id(record.source)],
-            "collector": gc.isenabled(),
+            "at exit": [(id(f), f()) for f in registrations._registered_at_exit()
+                        if f.__module__ == "m"],
+            "collector": (gc.isenabled(), list(gc.callbacks)),
         }
 
 
@@ -146,17 +223,25 @@ def test_each_stage(project, program, monkeypatch, stage):
     report = hotreload.reload()
     assert report.way == "remap" and program.held[2]() == "new" and program.held[0].area() == "new"
     assert program.user.LIMIT == 2000 and not hasattr(program.module, "gone")
-    assert [f.__name__ for f in sys.modules["registry"].hooks] == ["f", "added"]
+    registry, m = sys.modules["registry"], program.module
+    assert registry.hooks == [m.f, m.added] and registry.by_name == {"f": m.f, "added": m.added}
+    assert registry.pairs == [("name", m.f), ("name", m.added)]
+    assert [(command.f, command.title) for command in registry.commands] == [(m.run, "another")]
+    assert {key: f() for key, f in registry.unnamed.items()} == {False: "new", True: "new, too"}
+    assert [type(shape) for shape in registry.listed] == [m.Shape]
+    assert registry.current is registry.Base.current is registry.base.current is m.f
+    at_exit = [f for f in registrations._registered_at_exit() if f in (m.at_exit, m.another_at_exit)]
+    assert sorted(f.__name__ for f in at_exit) == ["another_at_exit", "at_exit"]
 
 
 STEPS = [
     (execute, "draft_of"), (execute, "execute"), (transaction, "Plan"),
-    (match.Matcher, "definitions"), (match.Matcher, "remaining_values"),
+    (match.Matcher, "moves"), (match.Matcher, "definitions"), (match.Matcher, "remaining_values"),
     (match.Matcher, "leftovers"), (registrations.Registrations, "forget_duplicates"),
     (instances, "migrate"), (instances._Migration, "find_classes"), (instances, "_make_class"),
     (instances._Migration, "find_instances"), (instances._Migration, "_rebuild"),
     (instances, "attributes"), (transaction.Commit, "_prepare"), (match.Matcher, "new_items"),
-    (match.Plan, "pairs"), (journal.Journal, "remap"), (gc, "remap"),
+    (plan.Plan, "finish"), (journal.Journal, "remap"), (gc, "remap"),
     (transaction.Commit, "_settle"), (transaction, "_follow_imports"),
     (transaction.Commit, "_hooks"), (transaction, "_restorer"),
     (match.Matcher, "old_namespace"), (transaction.Commit, "_report"), (instances, "abandon")]

@@ -85,5 +85,6 @@ def _edited(text: str, edit: Edit) -> str:
 
 def load() -> dict[str, Scenario]:
     """All scenarios, by name."""
-    from . import classes, data, failures, functions, modules  # noqa: F401
+    from . import (  # noqa: F401
+        classes, data, everyday, failures, functions, libraries, modules, registries)
     return ALL

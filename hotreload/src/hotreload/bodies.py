@@ -17,6 +17,7 @@ from types import CodeType, FunctionType, ModuleType
 from . import codes
 from .functions import caches_of, functions_with, reachable
 from .journal import Journal
+from .outline import Skeleton
 from .source import Record, Source
 
 _RUN_FOR_SUBCLASSES = {"__init_subclass__", "__class_getitem__", "__mro_entries__",
@@ -34,10 +35,11 @@ class Bodies:
     source: Source
     swaps: list[tuple[FunctionType, CodeType]] = field(default_factory=list)
     inner: list[tuple[CodeType, CodeType]] = field(default_factory=list)
+    """Code that functions run which the namespace does not lead to."""
     changed: list[str] = field(default_factory=list)
 
     def apply(self, journal: Journal) -> None:
-        """Give the functions their code. What is within moves with `inner`."""
+        """Give the functions their code. The caller remaps `inner`."""
         for function, code in self.swaps:
             if function.__doc__ != _doc(code) and function.__doc__ == _doc(function.__code__):
                 journal.set_attribute(function, "__doc__", _doc(code))
@@ -58,14 +60,13 @@ def plan(module: ModuleType, record: Record, new: Source) -> Bodies | None:
     old = record.source
     if old is None:
         return None
-    old_shape, makers, bases = old.skeleton
-    if old_shape != new.skeleton[0] or len(old.definitions) != len(new.definitions):
+    if old.skeleton.shape != new.skeleton.shape or len(old.definitions) != len(new.definitions):
         return None
     if any(code.co_name == "__reload__" for code in old.definitions):
         return None
     pairs = list(zip(old.definitions, new.definitions))
     edited = [i for i, pair in enumerate(pairs) if not codes.same_code(*pair)]
-    if any(_runs_at_import(pairs[i][0], makers, bases)
+    if any(_runs_at_import(pairs[i][0], old.skeleton)
            or not codes.replaceable(*pairs[i]) for i in edited):
         return None
     # Two on one line cannot be told apart.
@@ -82,6 +83,8 @@ def plan(module: ModuleType, record: Record, new: Source) -> Bodies | None:
             result.swaps.append((function, new_code))
             if i in edited:
                 result.inner += record.pair_inner(old_code, new_code)
+                if old_code.co_name in old.skeleton.in_loops:
+                    result.inner.append((old_code, new_code))
     result.changed = list(dict.fromkeys(
         f"{record.name}:{pairs[i][1].co_qualname}" for i in edited))
     return result
@@ -110,13 +113,13 @@ def _find(module: ModuleType, index: dict[tuple[str, int], int],
     return found
 
 
-def _runs_at_import(code: CodeType, makers: set[str], bases: set[str]) -> bool:
+def _runs_at_import(code: CodeType, skeleton: Skeleton) -> bool:
     if code.co_name in ("__hash__", "__eq__"):
         return True  # tables have to be repaired
     root, _, rest = code.co_qualname.partition(".")
-    if root in makers:
+    if root in skeleton.makers:
         return not rest or code.co_name in _RUN_FOR_DECORATED | _RUN_FOR_SUBCLASSES
-    return root in bases and code.co_name in _RUN_FOR_SUBCLASSES
+    return root in skeleton.bases and code.co_name in _RUN_FOR_SUBCLASSES
 
 
 def _doc(code: CodeType) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+import weakref
 from collections.abc import Iterator
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any, TypeIs
@@ -62,7 +63,8 @@ def is_empty(cell: CellType) -> bool:
 def is_wrapper(obj: object) -> bool:
     """Whether an object may stand for a function that it holds."""
     return is_a(obj, (FunctionType, *WRAPPERS)) or (
-        hasattr(type(obj), "__call__") and not is_a(obj, (type, ModuleType)) and has_namespace(obj))
+        (hasattr(type(obj), "__call__") or hasattr(type(obj), "__get__"))
+        and not is_a(obj, (type, ModuleType)) and has_namespace(obj))
 
 
 def reachable(module: ModuleType) -> Iterator[FunctionType]:
@@ -87,14 +89,18 @@ def reachable(module: ModuleType) -> Iterator[FunctionType]:
             stack += parts(obj).values()
 
 
+retired: weakref.WeakSet[FunctionType] = weakref.WeakSet()
+"""Functions that others have taken the place of. Native code under way may keep them for long."""
+
+
 def functions_with(*namespaces: dict[str, Any]) -> list[list[FunctionType]]:
-    """All functions on the heap with each of some namespaces as globals.
+    """All functions in use with each of some namespaces as globals.
 
     This is a walk of the heap.
     """
-    referrers = gc.get_referrers(*namespaces)
-    return [[f for f in referrers if type(f) is FunctionType and f.__globals__ is namespace]
-            for namespace in namespaces]
+    found = [f for f in gc.get_referrers(*namespaces)
+             if type(f) is FunctionType and f not in retired]
+    return [[f for f in found if f.__globals__ is namespace] for namespace in namespaces]
 
 
 def rebuild(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:

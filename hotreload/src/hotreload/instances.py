@@ -8,18 +8,21 @@ the old one in the same `gc.remap` as everything else.
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import dataclasses
 import gc
 import types
-from collections import deque
+import weakref
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 from .codes import same_code
 from .errors import ReloadRefused
 from .journal import Journal
-from .match import Plan
+from .plan import Plan
 
 _MISSING = object()
 _HEAP_TYPE = 1 << 9
@@ -29,7 +32,8 @@ _IMMUTABLE = 1 << 8
 def migrate(plan: Plan, journal: Journal) -> list[tuple[Any, dict[str, Any]]]:
     """Plan what happens to the instances of the classes that are replaced.
 
-    Returns the instances whose class has a hook, each with its old attributes.
+    Returns the instances whose class has a hook, each with its old attributes. Raises
+    `ReloadRefused` if one does not fit its new class.
     """
     work = _Migration(plan, journal)
     work.find_classes()
@@ -76,7 +80,10 @@ class _Migration:
     def _clone(self, cls: Any) -> Any:
         """A subclass elsewhere, made again for the new layout of its base."""
         bases = tuple(self._new.get(base, base) for base in cls.__bases__)
-        made = _copy_of_class(cls, self._new.get(type(cls), type(cls)), bases)
+        try:
+            made = _copy_of_class(cls, self._new.get(type(cls), type(cls)), bases)
+        except TypeError as error:
+            raise ReloadRefused(f"the subclass {_name(cls)} cannot be made anew: {error}") from None
         self.plan.replace(cls, made)
         return made
 
@@ -107,8 +114,9 @@ class _Migration:
 
     def _move(self, instance: Any, cls: type) -> None:
         before = type(instance)
-        object.__setattr__(instance, "__class__", cls)
-        self.journal.note(lambda: object.__setattr__(instance, "__class__", before))
+        setter = type.__setattr__ if isinstance(instance, type) else object.__setattr__
+        setter(instance, "__class__", cls)
+        self.journal.note(lambda: setter(instance, "__class__", before))
 
     def _set(self, instance: Any, name: str, value: Any) -> None:
         object.__setattr__(instance, name, value)
@@ -121,6 +129,10 @@ class _Migration:
                 raise ReloadRefused(
                     f"{_name(cls)} has no place for the attribute {name!r} of its live instances "
                     "(a __reload__ method could take it)")
+        if weakref.getweakrefcount(instance) and not cls.__weakrefoffset__:
+            raise ReloadRefused(
+                f"{_name(cls)} has no place for the weak references to its live instances "
+                "(put '__weakref__' into its __slots__)")
         return made
 
 
@@ -202,7 +214,7 @@ def layout(cls: type) -> tuple[Any, ...]:
     """What two classes must have in common for instances to change over."""
     slots: list[str] = []
     base: type | None = cls
-    while base is not None and base.__flags__ & _HEAP_TYPE:
+    while base is not None and _is_of_python(base):
         slots += sorted(name for name, value in vars(base).items()
                         if isinstance(value, types.MemberDescriptorType)
                         and value.__objclass__ is base)
@@ -210,6 +222,25 @@ def layout(cls: type) -> tuple[Any, ...]:
     fields = getattr(cls, "_fields", None) if issubclass(cls, tuple) else None
     return (base, tuple(slots), cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__,
             cls.__weakrefoffset__, fields)
+
+
+def set_on_class(cls: type, name: str, value: Any) -> None:
+    """Set an attribute of a class, without its metaclass having a say.
+
+    Unless that is a C type for which it cannot be set twice (``_fields_``).
+    """
+    with contextlib.suppress(AttributeError):
+        _builtin_base(type(cls)).__setattr__(cls, name, value)
+
+
+def update_abstract_methods(cls: type, journal: Journal) -> None:
+    """Let the subclasses of an edited abstract class know what they have to implement."""
+    if not isinstance(cls, abc.ABCMeta):
+        return
+    for sub in [*_with_subclasses(cls)][1:]:
+        if isinstance(sub, abc.ABCMeta):
+            journal.note(partial(setattr, sub, "__abstractmethods__", sub.__abstractmethods__))
+            abc.update_abstractmethods(sub)  # type: ignore[arg-type]
 
 
 def hashes_otherwise(old: type, new: type) -> bool:
@@ -256,7 +287,7 @@ def attributes(instance: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     cls = type(instance)
     for base in reversed(cls.__mro__):
-        if not base.__flags__ & _HEAP_TYPE:
+        if not _is_of_python(base):
             continue
         for name, member in vars(base).items():
             if isinstance(member, types.MemberDescriptorType) and member.__objclass__ is base:
@@ -285,7 +316,7 @@ def restore_attributes(instance: Any, state: dict[str, Any]) -> None:
 def _slot(instance: Any, name: str) -> types.MemberDescriptorType | None:
     for base in type(instance).__mro__:
         member = vars(base).get(name)
-        if isinstance(member, types.MemberDescriptorType):
+        if isinstance(member, types.MemberDescriptorType) and _is_of_python(base):
             return member
     return None
 
@@ -311,40 +342,84 @@ def _forget(instance: Any, name: str) -> None:
         vars(instance).pop(name, None)
 
 
+_CONTENTS: dict[type, Callable[[Any], Any]] = {
+    int: int.__int__, float: float.__float__, complex: complex.__complex__, str: str.__str__,
+    bytes: bytes.__bytes__, tuple: tuple.__iter__, frozenset: frozenset.__iter__}
+"""How to read an instance of a subclass, which may have methods of its own for that."""
+
+
 def _empty_copy(instance: Any, cls: type) -> Any:
-    """A new instance with the contents, but not the attributes, of an old one."""
+    """A new instance with the contents, but not the attributes, of an old one.
+
+    Raises `ReloadRefused` if that cannot be done.
+    """
     before: Any = _builtin_base(type(instance))
     after: Any = _builtin_base(cls)
     if after is object and before is object:
         return object.__new__(cls)
-    if before is object and not issubclass(cls, (tuple, type, BaseException)):
-        try:
+    try:
+        if issubclass(before, BaseException) and issubclass(after, BaseException):
+            return _copy_of_exception(instance, before, after, cls)
+        if before is object and not issubclass(cls, (tuple, type, BaseException)):
             return after.__new__(cls)
-        except TypeError as error:
-            raise ReloadRefused(f"instances of {_name(cls)} cannot be made anew: {error}") from None
-    if before is not after:
-        raise ReloadRefused(
-            f"instances of {_name(cls)} are {before.__name__} objects, and cannot become "
-            f"{after.__name__} objects")
-    if issubclass(cls, BaseException):
-        made = after.__new__(cls, *instance.args)
-        made.__cause__, made.__context__ = instance.__cause__, instance.__context__
-        made.__suppress_context__ = instance.__suppress_context__
-        return made.with_traceback(instance.__traceback__)
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        return tuple.__new__(cls, _field_values(instance, cls))
-    if issubclass(cls, (int, float, complex, str, bytes, tuple, frozenset)):
-        return after.__new__(cls, instance)
-    if issubclass(cls, (list, deque, bytearray)):
-        made = after.__new__(cls)
-        after.extend(made, instance)
-        return made
-    if issubclass(cls, (dict, set)):
-        made = after.__new__(cls)
-        after.update(made, instance)
-        return made
-    raise ReloadRefused(f"instances of {_name(cls)} cannot be made anew: their contents belong to "
-                        f"{after.__name__}")
+        if before is after and issubclass(cls, tuple) and hasattr(cls, "_fields"):
+            return tuple.__new__(cls, _field_values(instance, cls))
+        if before is after:
+            return _copy_of_contents(instance, before, cls)
+    except TypeError as error:
+        raise ReloadRefused(f"instances of {_name(cls)} cannot be made anew: {error}") from None
+    raise ReloadRefused(
+        f"instances of {_name(cls)} are {before.__name__} objects, and cannot become "
+        f"{after.__name__} objects; give the class another name, or let the old instances go")
+
+
+def _copy_of_exception(instance: Any, before: Any, after: Any, cls: type) -> Any:
+    made = after.__new__(cls, *before.__reduce__(instance)[1])
+    for base in before.__mro__:
+        if issubclass(after, base):
+            for member in vars(base).values():
+                if isinstance(member, types.MemberDescriptorType):
+                    with contextlib.suppress(AttributeError):
+                        member.__set__(made, member.__get__(instance))
+    made.__cause__, made.__context__ = instance.__cause__, instance.__context__
+    made.__suppress_context__ = instance.__suppress_context__
+    return made.with_traceback(instance.__traceback__)
+
+
+def _copy_of_contents(instance: Any, base: Any, cls: type) -> Any:
+    if base in _CONTENTS:
+        return base.__new__(cls, _CONTENTS[base](instance))
+    arguments, *state = _reduced(instance, base)
+    made = base.__new__(cls, *arguments)
+    if base.__init__ is not object.__init__:
+        base.__init__(made, *arguments)
+    if state and state[0] is not None and hasattr(base, "__setstate__"):
+        base.__setstate__(made, state[0])
+    if issubclass(base, dict):
+        for key, value in base.items(instance):
+            base.__setitem__(made, key, value)
+    elif issubclass(base, (list, deque, bytearray)):
+        base.extend(made, base.__iter__(instance))
+    elif issubclass(base, set):
+        base.update(made, base.__iter__(instance))
+    return made
+
+
+def _reduced(instance: Any, base: Any) -> tuple[Any, ...]:
+    """What a builtin type would pickle: arguments, and perhaps a state.
+
+    Not asked are the methods of the program's own class.
+    """
+    if base in (list, dict, OrderedDict, set, bytearray):
+        return ((),)
+    reduced: Any = None
+    if base.__reduce__ is not object.__reduce__:
+        reduced = base.__reduce__(instance)
+    elif base.__reduce_ex__ is not object.__reduce_ex__:
+        reduced = base.__reduce_ex__(instance, 4)
+    if type(reduced) is not tuple or reduced[0] is not type(instance):
+        raise TypeError(f"their contents belong to {base.__name__}")
+    return reduced[1:]
 
 
 def _field_values(instance: Any, cls: Any) -> Iterator[Any]:
@@ -353,13 +428,18 @@ def _field_values(instance: Any, cls: Any) -> Iterator[Any]:
         value = values.get(name, cls._field_defaults.get(name, _MISSING))
         if value is _MISSING:
             raise ReloadRefused(f"live instances of {_name(cls)} have no value for the new field "
-                                f"{name!r}, and it has no default")
+                                f"{name!r}, and it has no default: give it one")
         yield value
+
+
+def _is_of_python(cls: type) -> bool:
+    """Whether a class was made by a ``class`` statement, as far as one can tell."""
+    return cls.__flags__ & (_HEAP_TYPE | _IMMUTABLE) == _HEAP_TYPE
 
 
 def _builtin_base(cls: type) -> Any:
     base: type = cls
-    while base.__flags__ & _HEAP_TYPE and base.__module__ != "collections":
+    while _is_of_python(base):
         assert base.__base__ is not None
         base = base.__base__
     return base

@@ -54,13 +54,16 @@ class Journal:
         self.note(lambda: setattr(obj, name, before))
         setattr(obj, name, value)
 
-    def remap(self, pairs: list[tuple[Any, Any]], undoable: int,
+    def remap(self, pairs: list[tuple[Any, Any]], undoable: list[tuple[Any, Any]],
               undone: Callable[[Iterable[tuple[Any, Any]]], object] = lambda pairs: None,
-              ) -> tuple[int, tuple[int, ...]]:
-        """Call `gc.remap`. To undo it, the first `undoable` pairs are replaced back.
+              ) -> tuple[int, list[tuple[int, tuple[str, ...]]]]:
+        """Call `gc.remap`. To undo it, the `undoable` ones of the pairs are replaced back.
 
-        Then `undone` is called with these. Returns how many references have been
-        replaced, and left behind of each old object.
+        Then `undone` is called with these. Returns how many references of the program have
+        been replaced, and for each pair how many are left behind, and what holds them.
+
+        Raises `TypeError` or `ValueError` if the heap cannot be changed in this way, and
+        what a `__hash__` or `__eq__` raises. Then nothing has been changed.
         """
         # An interrupt that has waited for the end of the call comes before there is
         # a result. This pair tells whether it has been done. (Lists are no keys, and
@@ -71,12 +74,13 @@ class Journal:
         def undo() -> None:
             if before is after:
                 # Where one has taken the place of several, the first comes back.
-                back = {id(new): (new, old) for old, new in reversed(pairs[:undoable])}.values()
+                back = {id(new): (new, old) for old, new in reversed(undoable)}.values()
                 gc.remap(back)  # type: ignore[attr-defined]
                 undone(back)
         self.note(undo)
+        ours = _references_from_what_is_new(pairs)
         result = gc.remap([*pairs, (before, after)])  # type: ignore[attr-defined]
-        return result.references - 1, result.left_behind[:-1]
+        return max(result.references - ours, 0), [*zip(result.left_behind, result.holders)][:-1]
 
     def undo(self) -> None:
         """Take all changes back, also if that fails for one of them."""
@@ -85,3 +89,14 @@ class Journal:
     def forget(self) -> None:
         """Let the changes stay."""
         self._undo.pop_all()
+
+
+def _references_from_what_is_new(pairs: list[tuple[Any, Any]]) -> int:
+    """References to old objects that the reload itself has made: drafts, plans, this list.
+
+    They are changed as well, and are not the program's.
+    """
+    passed = {id(pair) for pair in pairs}
+    young = [obj for obj in gc.get_objects(generation=0) if id(obj) not in passed]
+    wanted = {id(old) for old, _ in pairs}
+    return sum(id(obj) in wanted for obj in gc.get_referents(*young))

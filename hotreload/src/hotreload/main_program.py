@@ -28,8 +28,8 @@ def prepare(module: ModuleType, draft: ModuleType, record: Record, new: Source) 
             return name not in namespace
         return old_outline.source(name) != new.outline.source(name)
 
-    _, makers, bases = new.skeleton
-    executed = {name for name in new.outline if edited(name) or name in makers | bases}
+    needed_to_define = new.skeleton.makers | new.skeleton.bases
+    executed = {name for name in new.outline if edited(name) or name in needed_to_define}
     while needed := new.outline.needed_by(executed) - executed:
         executed |= needed
     for name, value in namespace.items():

@@ -1,17 +1,16 @@
 """Which new object takes the place of which old one.
 
-Definitions are matched by qualified name. A match ends in one of two ways: the
-old object is *kept*, and what refers to the new one will refer to it, or it is
-*replaced* by the new one. Nothing is changed here; `Plan` collects what one
-`gc.remap` is going to do.
+Definitions are matched by qualified name. Nothing is changed here: what is decided goes
+into a `Plan`.
 """
 
 from __future__ import annotations
 
 import abc
 import enum
+import gc
 from collections import deque
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Iterator
 from types import (
     CodeType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType)
 from typing import Any
@@ -19,18 +18,15 @@ from typing import Any
 import _abc  # type: ignore[import-not-found]
 
 from . import codes
-from .functions import LRU_CACHE, functions_with, is_a, is_wrapper, parts, rebuild
+from .functions import LRU_CACHE, is_a, is_wrapper, parts
 from .outline import Outline
+from .plan import VALUES, Plan
 from .source import Record, Source
 
 _MISSING = object()
 _HEAP_TYPE = 1 << 9
 
 CONTAINERS = (list, dict, set, deque, bytearray)
-
-# Their identity means nothing, and the compiler shares them.
-VALUES = (int, str, float, complex, bytes, type(None), type(...), type(NotImplemented),
-           range, slice, CodeType, ModuleType)
 
 _OF_THE_MODULE = {"__name__", "__file__", "__cached__", "__loader__", "__package__",
                   "__path__", "__spec__", "__builtins__"}
@@ -40,95 +36,13 @@ _OF_A_CLASS = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__
                "__annotations__", "__classcell__"}
 
 
-class Plan:
-    """What a reload is going to replace."""
-
-    def __init__(self, drafts: list[tuple[ModuleType, ModuleType]]) -> None:
-        self.drafts = drafts
-        self.replaced: dict[int, tuple[Any, Any]] = {}
-        self.kept: dict[int, tuple[Any, Any]] = {}
-        self.codes: dict[int, tuple[CodeType, CodeType]] = {}
-        self.classes: list[tuple[type, type]] = []
-        self.carried: list[tuple[type, str, Any]] = []
-        self.registered: list[tuple[type, type]] = []
-        self.refreshed: list[tuple[Any, Any]] = []
-        self.attributes: list[tuple[FunctionType, str, Any]] = []
-        self.rebuilt: list[tuple[Any, Any]] = []
-        self.rebuilt_ids: set[int] = set()
-        self.functions: list[tuple[FunctionType, FunctionType]] = []
-        self._targets: set[int] = set()
-
-    def replace(self, old: Any, new: Any) -> None:
-        """Replace an object, unless its fate has been decided.
-
-        A new object takes the place of one old object only, so that the
-        replacement can be undone.
-        """
-        if old is new or id(old) in self.replaced or id(new) in self._targets:
-            return
-        if type(old) in VALUES:
-            return
-        if id(new) in self.kept or self.is_kept(old):
-            return
-        self.replaced[id(old)] = old, new
-        self._targets.add(id(new))
-
-    def keep(self, old: Any, new: Any) -> None:
-        """Let the old object stand for the new one, which is forgotten."""
-        if old is new or id(new) in self.kept or id(new) in self._targets:
-            return
-        if id(old) in self.replaced:
-            return
-        self.kept[id(new)] = new, old
-        self._targets.add(id(old))
-
-    def is_kept(self, old: Any) -> bool:
-        return id(old) in self._targets
-
-    def is_replaced(self, old: Any) -> bool:
-        return id(old) in self.replaced
-
-    def decided(self, old: Any, new: Any) -> bool:
-        return id(old) in self.replaced or id(new) in self.kept or id(new) in self._targets \
-            or id(old) in self._targets
-
-    def resolve(self, new: Any) -> Any:
-        """What will be where the new object is now."""
-        return self.kept.get(id(new), (None, new))[1]
-
-    def move_code(self, old: CodeType, new: CodeType) -> None:
-        if old != new and id(old) not in self.codes and codes.replaceable(old, new):
-            self.codes[id(old)] = old, new
-
-    def add_rebuilt(self, old: Any, new: Any) -> None:
-        """An instance that is made anew."""
-        self.rebuilt.append((old, new))
-        self.rebuilt_ids |= {id(old), id(new)}
-
-    def give_globals(self, draft: ModuleType, module: ModuleType,
-                     functions: Iterable[FunctionType]) -> None:
-        """Make each function of the draft that is not forgotten one of the module."""
-        for function in functions:
-            if id(function) not in self.kept:
-                self.functions.append((function, rebuild(function, vars(module))))
-
-    def pairs(self) -> tuple[list[tuple[Any, Any]], int]:
-        """What to replace by what, and how many of these to swap to undo it.
-
-        The others replace what only the drafts have led to.
-        """
-        final = {id(draft): function for draft, function in self.functions}
-        undoable = [(old, final.get(id(new), new)) for old, new in
-                    [*self.replaced.values(), *self.rebuilt, *self.codes.values()]]
-        return [*undoable, *self.kept.values(), *self.functions, *self.drafts], len(undoable)
-
-
 class Matcher:
     """Matches the objects of a module with those of its draft."""
 
     def __init__(self, plan: Plan, module: ModuleType, draft: ModuleType,
                  record: Record, source: Source, fresh: Container[int]) -> None:
         self.plan = plan
+        plan.matchers[module.__name__] = self
         self.module = module
         self.draft = draft
         self.name = module.__name__
@@ -145,12 +59,41 @@ class Matcher:
         """What the module's names are going to refer to."""
         self.before = dict(vars(module))
         self._fresh = fresh
+        self._moved: set[str] = set()
         self._changes: dict[tuple[int, int], bool] = {}
         self._old_headers = self.old_outline.headers if self.old_outline else {}
         self._headers = self.outline.headers
 
-    # Definitions come first, in all modules: what they decide holds for the
-    # values that refer to them.
+    # What has moved comes first, in all modules, and then definitions: what they decide
+    # holds for the definitions, and the values, that refer to them.
+
+    def moves(self) -> None:
+        """Match definitions that are gone from here with those that others have got."""
+        if self.old_outline is None:
+            return
+        before, after = vars(self.module), vars(self.draft)
+        for name, old in before.items():
+            if not self._is_mine(old) or not self.old_outline.is_definition(name):
+                continue
+            if name not in after:
+                new = self._elsewhere(name)
+            elif self.outline.is_import(name):
+                new = after[name]
+            else:
+                continue
+            if id(new) in self._fresh and is_a(new, (type, FunctionType)):
+                self.pair(old, new, name, True)
+                self.plan.replace(old, new)
+                self._moved.add(name)
+            elif name in after:
+                self.values.append((name, old, new))
+
+    def _elsewhere(self, name: str) -> Any:
+        """The one new definition of this name in the other modules."""
+        found = [vars(other.draft)[name] for other in self.plan.matchers.values()
+                 if other is not self and name in vars(other.draft)
+                 and name not in vars(other.module) and other.outline.is_definition(name)]
+        return found[0] if len(found) == 1 else None
 
     def definitions(self) -> None:
         old, new = vars(self.module), vars(self.draft)
@@ -173,8 +116,13 @@ class Matcher:
         if not self.outline.is_definition(name):
             return False
         if self.old_outline is not None and name in self.old_outline:
-            return True
+            return not self._was_import(name)
         return getattr(old, "__module__", None) == self.name
+
+    def _was_import(self, name: str) -> bool:
+        """Whether what the name was bound to belongs to another module."""
+        return self.old_outline is not None and self.old_outline.is_import(name) \
+            and not self.old_outline.is_definition(name)
 
     def _definition(self, name: str, old: Any, new: Any) -> None:
         if self.pair(old, new, name, self._edited(self.old_outline, self.outline, name)):
@@ -204,6 +152,8 @@ class Matcher:
                 else self._is_mine(value)
             if not bound:
                 self.namespace[name] = value
+            elif name in self._moved:
+                self.deleted[name] = None
             elif (other := self._renamed(name)) is not None:
                 self.pair(value, new[other], other, False)
                 self.plan.replace(value, new[other])
@@ -227,14 +177,17 @@ class Matcher:
 
     # Functions that the namespace does not lead to, and values.
 
-    def leftovers(self) -> None:
-        """Match functions that are registered somewhere, but bound to no name."""
-        olds, news = functions_with(vars(self.module), vars(self.draft))
-        old_by_name = _by_qualname(olds)
-        for qualname, candidates in _by_qualname(news).items():
-            mates = old_by_name.get(qualname, [])
-            if "<locals>" not in qualname and len(mates) == len(candidates):
-                for old, new in zip(mates, candidates):
+    def leftovers(self, olds: list[FunctionType], made: Iterable[Any]) -> None:
+        """Match functions that are registered somewhere, but bound to no name.
+
+        `olds` are all functions of the module, `made` has those of the draft.
+        """
+        news = [f for f in made
+                if is_a(f, FunctionType) and f.__globals__ is vars(self.draft)]
+        old_by_name = by_qualname(olds)
+        for qualname, candidates in by_qualname(news).items():
+            if "<locals>" not in qualname:
+                for old, new in mates(old_by_name.get(qualname, []), candidates):
                     if not self.plan.decided(old, new):
                         self.pair(old, new, qualname, False)
         for old in olds:
@@ -249,6 +202,14 @@ class Matcher:
         found = {id(f.__code__): f.__code__ for f in news
                  if f.__code__.co_qualname == old.co_qualname}
         return list(found.values()) if len(found) == 1 else []
+
+    def registers_otherwise(self, made: Any) -> bool:
+        """Whether decorators of a definition, or calls of the module, have been edited."""
+        if self.old_outline is None:
+            return False
+        name = made.__qualname__.partition(".")[0]
+        return self.old_outline.decorators(name) != self.outline.decorators(name) \
+            or self.old_outline.calls != self.outline.calls
 
     def remaining_values(self) -> None:
         old, new = vars(self.module), vars(self.draft)
@@ -273,6 +234,8 @@ class Matcher:
         self.changed.append(f"{self.name}:{name}")
         if self.plan.decided(old, new):
             pass
+        elif self._was_import(name):
+            self.values.append((name, old, new))
         elif is_a(old, (type, FunctionType)) and self._is_mine(old) and id(new) in self._fresh:
             self.pair(old, new, name, True)
             self.plan.replace(old, new)
@@ -285,20 +248,27 @@ class Matcher:
         if self.old_outline is None:
             return True
         contents = is_a(old, CONTAINERS) and is_a(new, CONTAINERS)
+        if name not in self.old_outline and name not in self.outline:
+            return True  # a function has bound it: ``global CACHE``
         return name in self.old_outline and (
             self.old_outline.source(name, mutations=contents)
             == self.outline.source(name, mutations=contents))
 
     def _keep_value(self, old: Any, new: Any, name: str) -> None:
-        if is_a(new, (type, FunctionType)) or is_wrapper(new) and type(old) is type(new):
+        if is_a(new, (type, FunctionType)) \
+                or is_wrapper(new) and self.plan.are_of_one_kind(old, new):
             self.pair(old, new, name, False)
         else:
             self.plan.keep(old, new)
+        self.plan.state.append((old, new))
 
     def _may_move(self, new: Any) -> bool:
         """Whether the execution made this object, and its identity counts."""
-        if type(new) in VALUES:
-            return False
+        if type(new) in VALUES or type(new) is dict and "__builtins__" in new:
+            return False  # (the latter are globals of functions made by exec())
+        if type(new) is object or not gc.is_tracked(new) and type(new).__flags__ & _HEAP_TYPE \
+                and self._belongs_to_the_program(type(new).__module__):
+            return True  # a sentinel
         return id(new) in self._fresh or type(new) in CONTAINERS
 
     def _may_move_away(self, old: Any) -> bool:
@@ -346,7 +316,7 @@ class Matcher:
             changed = self._functions(old, new, edited)
         elif is_a(old, type) and is_a(new, type):
             changed = self._classes(old, new, edited)
-        elif type(old) is type(new) and is_wrapper(old):
+        elif self.plan.are_of_one_kind(old, new) and is_wrapper(old):
             changed = self._wrappers(old, new, edited)
         else:
             self.plan.replace(old, new)
@@ -358,7 +328,7 @@ class Matcher:
     def _functions(self, old: FunctionType, new: FunctionType, edited: bool) -> bool:
         self._move_codes(old.__code__, new.__code__)
         mine = old.__globals__ is vars(self.module) and new.__globals__ is vars(self.draft)
-        if edited:
+        if edited or self.plan.final_globals(new) is not old.__globals__:
             same = False
         elif mine:
             same = codes.same_code(old.__code__, new.__code__) and self._same_header(old, new)
@@ -432,12 +402,13 @@ class Matcher:
     # Classes.
 
     def _classes(self, old: Any, new: Any, edited: bool) -> bool:
-        if new.__module__ != self.name:
+        home = self.plan.matchers.get(new.__module__)
+        if new.__module__ != self.name and old.__module__ != self.name:
             if id(new) in self._fresh:
                 self.plan.replace(old, new)
             return True
         outlines = (_class_outline(self.old_outline, old.__qualname__),
-                    _class_outline(self.outline, new.__qualname__))
+                    _class_outline(home.outline if home else None, new.__qualname__))
         same_source = not edited and self._same_class_source(old, new, outlines)
         same = same_source and self._same_ancestors(old, new)
         members = self._members(old, new, *outlines)
@@ -455,7 +426,7 @@ class Matcher:
                 if (registered := ref()) is not None:
                     self.plan.registered.append((new, registered))
         if not same_source or not members:
-            self.changed.append(f"{self.name}:{new.__qualname__}")
+            self.changed.append(f"{new.__module__}:{new.__qualname__}")
         return True
 
     def _same_ancestors(self, old: type, new: type) -> bool:
@@ -465,7 +436,8 @@ class Matcher:
             self.plan.resolve(n) is o and not self.plan.is_replaced(o)
             for o, n in zip(old.__bases__, new.__bases__))
 
-    def _same_class_source(self, old: type, new: type, outlines: tuple[Outline | None, Outline | None]) -> bool:
+    def _same_class_source(self, old: type, new: type,
+                           outlines: tuple[Outline | None, Outline | None]) -> bool:
         old_outline, outline = outlines
         if old_outline is None or outline is None:
             return set(vars(old)) == set(vars(new))
@@ -492,7 +464,7 @@ class Matcher:
                 continue  # made by a decorator or metaclass
             mate = before[name]
             if is_a(value, (FunctionType, type)) and is_a(mate, (FunctionType, type)) \
-                    or is_wrapper(value) and type(value) is type(mate):
+                    or is_wrapper(value) and self.plan.are_of_one_kind(mate, value):
                 if is_a(value, (FunctionType, type)) and id(value) not in self._fresh:
                     continue
                 edited = self._edited(old_outline, outline, name)
@@ -501,6 +473,9 @@ class Matcher:
 
     def _keep_members(self, old: Any, new: Any) -> None:
         """What is in a class that is forgotten is what is in the kept one."""
+        for name, value in vars(new).items():
+            if name not in _OF_A_CLASS and name in vars(old) and is_a(value, CONTAINERS):
+                self.plan.state.append((vars(old)[name], value))
         if is_a(new, enum.EnumType):
             for name in new.__members__:
                 if name in old.__members__:
@@ -509,7 +484,8 @@ class Matcher:
     def _carry(self, old: type, new: type, old_outline: Outline | None,
                outline: Outline | None, edited: bool) -> None:
         """Take over attributes that have changed, or been added, at run time."""
-        if is_a(new, enum.EnumType) or old_outline is None or outline is None:
+        if is_a(new, enum.EnumType) or is_a(old, enum.EnumType) \
+                or old_outline is None or outline is None:
             return
         before, after = vars(old), vars(new)
         for name, value in before.items():
@@ -525,6 +501,7 @@ class Matcher:
                     and old_outline.source(name) == outline.source(name) \
                     and not is_a(after[name], (MemberDescriptorType, GetSetDescriptorType)):
                 self.plan.carried.append((new, name, value))
+                self.plan.state.append((value, after[name]))
 
     def _enum_members(self, old: Any, new: Any) -> None:
         news = new.__members__
@@ -550,8 +527,26 @@ def _class_outline(outline: Outline | None, qualname: str) -> Outline | None:
     return outline
 
 
-def _by_qualname(functions: list[FunctionType]) -> dict[str, list[FunctionType]]:
+def by_qualname(functions: list[FunctionType]) -> dict[str, list[FunctionType]]:
     found: dict[str, list[FunctionType]] = {}
     for function in sorted(functions, key=lambda f: f.__code__.co_firstlineno):
         found.setdefault(function.__code__.co_qualname, []).append(function)
     return found
+
+
+def mates(olds: list[FunctionType],
+           news: list[FunctionType]) -> Iterator[tuple[FunctionType, FunctionType]]:
+    """Functions of the same name that belong together: in their order, or doing the same."""
+    if len(olds) != len(news):
+        olds = list(olds)
+        remaining = []
+        for new in news:
+            old = next((f for f in olds if codes.same_code(f.__code__, new.__code__)), None)
+            if old is None:
+                remaining.append(new)
+            else:
+                olds = [f for f in olds if f is not old]
+                yield old, new
+        news = remaining
+    if len(olds) == len(news):
+        yield from zip(olds, news)

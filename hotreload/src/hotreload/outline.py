@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -22,7 +23,14 @@ class Outline:
         self._prefix = f"{qualname}." if qualname else ""
         self._binders: dict[str, list[ast.AST]] = defaultdict(list)
         self._mutators: dict[str, list[ast.AST]] = defaultdict(list)
-        for statement in statements(body):
+        self._heads: dict[int, tuple[ast.stmt, ...]] = {}
+        """The ``if``, ``for``… that each statement is in, if any."""
+        self._calls: list[ast.Expr] = []
+        for statement, heads in _with_heads(body):
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+                self._calls.append(statement)
+            if heads and not isinstance(statement, DEFINITIONS):
+                self._heads[id(statement)] = heads
             for name in _bound(statement):
                 self._binders[name].append(statement)
             if (filled := _mutated(statement)) is not None:
@@ -43,8 +51,11 @@ class Outline:
 
         With ``mutations`` also what fills it afterwards: ``TABLE["a"] = 1``.
         """
-        found = [_dump(node) for node in self._binders.get(name, ())]
+        found = [self._in_place(node) for node in self._binders.get(name, ())]
         return found + self.mutations(name) if mutations else found
+
+    def _in_place(self, node: ast.AST) -> str:
+        return " ".join(map(_dump, [*self._heads.get(id(node), ()), node]))
 
     def is_import(self, name: str) -> bool:
         nodes = self._binders.get(name, ())
@@ -98,7 +109,12 @@ class Outline:
 
     def mutations(self, name: str) -> list[str]:
         """What is done to an object after it has been bound: ``f.tag = 1``."""
-        return [_dump(node) for node in self._mutators.get(name, ())]
+        return [self._in_place(node) for node in self._mutators.get(name, ())]
+
+    @cached_property
+    def calls(self) -> list[str]:
+        """The calls that are statements of their own."""
+        return [_dump(statement) for statement in self._calls]
 
     def makers(self, name: str) -> set[str]:
         """Names that the decorators and keywords of a definition refer to."""
@@ -133,14 +149,22 @@ class Outline:
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """The statements of a block, also those in its ``if``, ``try``, ``for``…"""
-    for statement in body:
+    for statement, _ in _with_heads(body):
         yield statement
+
+
+def _with_heads(body: list[ast.stmt],
+                heads: tuple[ast.stmt, ...] = ()) -> Iterator[tuple[ast.stmt, tuple[ast.stmt, ...]]]:
+    """The same, each with the statements that it is in."""
+    for statement in body:
+        yield statement, heads
         if isinstance(statement, DEFINITIONS):
             continue
+        inner = heads if isinstance(statement, (ast.Try, ast.TryStar)) else (*heads, statement)
         for field in ("body", "orelse", "finalbody"):
-            yield from statements(getattr(statement, field, []))
+            yield from _with_heads(getattr(statement, field, []), inner)
         for part in (*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())):
-            yield from statements(part.body)
+            yield from _with_heads(part.body, inner)
 
 
 def imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
@@ -154,19 +178,32 @@ def imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
             yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def skeleton(text: bytes) -> tuple[str, set[str], set[str]]:
-    """What is left of a module without the bodies of its functions.
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What is left of a module without the bodies of its functions."""
 
-    Also the names used by decorators, metaclasses and defaults, and by the
-    headers and bodies of classes: what they refer to runs at import.
-    """
+    shape: str
+    makers: set[str]
+    """Names used by decorators, metaclasses and defaults, and by the bodies of classes:
+    what they refer to runs at import."""
+    bases: set[str]
+    """Names of base classes."""
+    in_loops: set[str]
+    """Names of functions that are defined in loops: several have the same code."""
+
+
+def skeleton(text: bytes) -> Skeleton:
+    """Take the bodies of the functions out of a module."""
     tree = ast.parse(text)
     makers: set[str] = set()
     bases: set[str] = set()
+    in_loops: set[str] = set()
 
     def visit(body: list[ast.stmt], in_class: bool) -> None:
-        for statement in statements(body):
+        for statement, heads in _with_heads(body):
             if isinstance(statement, FUNCTIONS):
+                if any(isinstance(head, (ast.For, ast.While)) for head in heads):
+                    in_loops.add(statement.name)
                 statement.body = []
                 parts = [*statement.decorator_list, statement.args]
                 if statement.returns is not None:
@@ -179,7 +216,7 @@ def skeleton(text: bytes) -> tuple[str, set[str], set[str]]:
             elif in_class:
                 makers.update(_names([statement]))
     visit(tree.body, False)
-    return ast.dump(tree), makers, bases
+    return Skeleton(ast.dump(tree), makers, bases, in_loops)
 
 
 def _names(nodes: Sequence[ast.AST]) -> Iterator[str]:

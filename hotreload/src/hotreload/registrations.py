@@ -1,96 +1,279 @@
-"""What an edited module has put into containers of others while it was executed.
+"""What an edited module has registered with others while it was executed.
 
 A decorator that appends to a list of another module does so again when the module
 is executed again. If the reload succeeds the list is not to have an entry twice, and if
-it fails not one of the draft.
+it fails not one of the draft. An entry is a definition of the draft or what holds one: a
+tuple with its name, a wrapper, an instance of its class.
 """
 
 from __future__ import annotations
 
+import atexit
 import gc
 import sys
 from collections import Counter, deque
-from types import FunctionType, ModuleType
+from collections.abc import Iterator
+from functools import partial
+from types import FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any
 
 from .functions import is_a
+from .journal import Journal
+from .match import by_qualname, mates
+from .plan import Plan
+from .resemblance import Resemblance
 
-_CONTAINERS = (list, deque, dict, set)
+CONTAINERS = (list, deque, dict, set)
+NO_ENTRIES = (ModuleType, FrameType, TracebackType, BaseException)
+
+_DEPTH = 4
+"""How far within an entry a definition may be."""
+
+_SINGLE_SEARCHES = 8
+"""Walks of the heap for one entry each, before there is one for all that remain."""
 
 
 class Registrations:
-    """Definitions of drafts that something outside of the drafts refers to."""
+    """Entries of drafts that something outside of the drafts refers to.
 
-    def __init__(self, drafts: list[tuple[ModuleType, ModuleType]]) -> None:
-        self._modules = {module.__name__: module for _, module in drafts}
-        young = gc.get_objects(generation=0)
-        namespaces = {id(vars(draft)) for draft, _ in drafts}
-        made = [obj for obj in young
-                if is_a(obj, FunctionType) and id(obj.__globals__) in namespaces
-                or is_a(obj, type) and obj.__module__ in self._modules]
+    `functions` are those that the program had before, for each module, and `young` what has
+    been made since.
+    """
+
+    def __init__(self, drafts: list[tuple[ModuleType, ModuleType]],
+                 functions: list[list[FunctionType]], young: list[Any]) -> None:
+        self._drafts = drafts
+        self._functions = functions
         self.fresh = {id(obj) for obj in young}
-        self._registered = _referred_to_from_outside(made, young)
-        del young, made
-        self._containers = self._find() if self._registered else []
+        outside = _referred_to_from_outside(young)
+        self._namespaces = {id(vars(draft)) for draft, _ in drafts}
+        names = {module.__name__ for _, module in drafts}
+        self.made = {id(obj): obj for obj in young
+                      if is_a(obj, FunctionType) and id(obj.__globals__) in self._namespaces
+                      or is_a(obj, type) and obj.__module__ in names}
+        self._entries = {id(obj): obj for obj in outside
+                         if not is_a(obj, NO_ENTRIES) and any(self.definitions(obj))}
+        young.clear()
+        del outside
+        self._containers = [*self._find()]
+        self._at_exit = [f for f in _registered_at_exit()
+                         if id(f) in self.fresh and any(self.definitions(f))]
 
-    def _find(self) -> list[Any]:
-        return [container for container in gc.get_referrers(*self._registered)
-                if is_a(container, _CONTAINERS) and id(container) not in self.fresh
-                and container is not self._registered]
+    def _find(self) -> Iterator[Any]:
+        """The containers of the program that hold entries.
 
-    def forget_duplicates(self) -> None:
-        """Take out of lists what is there already, as the old definition."""
+        Most entries are in the same few ones. Each search is a walk of the heap, and
+        takes the longer the more it is to find.
+        """
+        pending = dict(self._entries)
+        searches = 0
+        while pending:
+            searches += 1
+            wanted = [*pending.values()] if searches > _SINGLE_SEARCHES else \
+                [next(reversed(pending.values()))]
+            ours = {id(pending), id(self._entries), id(self.made), id(wanted)}
+            for container in gc.get_referrers(*wanted):
+                if is_a(container, CONTAINERS) and id(container) not in self.fresh \
+                        and id(container) not in ours:
+                    yield container
+                    for item in _items(container):
+                        pending.pop(id(item), None)
+            for entry in wanted:
+                pending.pop(id(entry), None)
+
+    def definitions(self, obj: Any, depth: int = _DEPTH) -> Iterator[Any]:
+        """The definitions of the drafts that an object leads to."""
+        if id(obj) in self.made:
+            yield obj
+            if not is_a(obj, FunctionType) or "<locals>" not in obj.__qualname__:
+                return
+        if depth and id(obj) in self.fresh and id(obj) not in self._namespaces \
+                and not is_a(obj, (type, *NO_ENTRIES)):
+            for part in gc.get_referents(obj):
+                yield from self.definitions(part, depth - 1)
+
+    # The reload succeeds.
+
+    def forget_duplicates(self, plan: Plan, journal: Journal) -> None:
+        """Take out of lists what is there already.
+
+        An entry whose registration was edited takes the place of the former one.
+        """
+        resemblance = Resemblance(plan)
         for container in self._containers:
             if is_a(container, (list, deque)):
-                for made in self._registered:
-                    mate = self._mate(made)
-                    if mate is not None and mate is not made and _has(container, mate):
-                        _remove(container, made)
+                self._merge(container, resemblance, plan, journal)
+        former = [f for f in _registered_at_exit() if id(f) not in self.fresh]
+        for function in [*self._at_exit]:
+            if any(resemblance.same(f, function) for f in former):
+                atexit.unregister(function)
+                self._at_exit.remove(function)
+
+    def _merge(self, container: Any, resemblance: Resemblance, plan: Plan,
+               journal: Journal) -> None:
+        former = [item for item in container if id(item) not in self._entries]
+        entries = [item for item in container if id(item) in self._entries]
+        remaining = []
+        for entry in entries:
+            mate = next((item for item in former if resemblance.same(item, entry)), None)
+            if mate is None:
+                remaining.append(entry)
+            else:
+                former = [item for item in former if item is not mate]
+                remove(container, entry)
+        for entry in remaining:
+            definitions = [*self.definitions(entry)]
+            mate = next((item for item in former if resemblance.about(item, entry, definitions)),
+                        None)
+            if mate is None:
+                continue
+            former = [item for item in former if item is not mate]
+            remove(container, entry)
+            if plan.registered_otherwise(definitions):
+                put(container, mate, entry)
+                journal.note(partial(put, container, entry, mate))
+
+    # It fails.
 
     def withdraw(self) -> None:
-        """Take the definitions of a draft that failed out of all containers."""
+        """Take the entries of a draft out of all containers, or put back what was there.
+
+        Where a definition of the draft has been put elsewhere, into an attribute or
+        a tuple, the program's own definition comes back.
+        """
+        # If a remap has been undone, others have taken the place of some.
+        self.made = {id(obj): obj for obj in self.made.values()}
+        self._entries = {id(obj): obj for obj in self._entries.values()}
+        found = self._mates()
+        for function in self._at_exit:
+            if found.get(id(function)) is not function:
+                atexit.unregister(function)
+        owners = _owners_of_namespaces(self._containers)
         for container in self._containers:
-            for made in self._registered:
-                mate = self._mate(made)
-                if mate is made:
-                    continue
-                if is_a(container, (list, deque)):
-                    _remove(container, made)
-                elif is_a(container, set):
-                    container.discard(made)
-                else:
-                    _remove_from_dict(container, made, mate)
+            if is_a(container, (list, deque, set)):
+                for entry in self._entries.values():
+                    if found.get(id(entry)) is not entry:
+                        remove(container, entry)
+            else:
+                self._withdraw_from_dict(container, owners.get(id(container)), found)
+        left = {id(made): made for entry in self._entries.values()
+                for made in (entry, *self.definitions(entry))}
+        _replace([(made, found[number]) for number, made in left.items() if number in found])
 
-    def _mate(self, made: Any) -> Any:
-        """The definition of the same name that the program has."""
-        mate: Any = self._modules.get(made.__module__)
-        for name in made.__qualname__.split("."):
-            mate = getattr(mate, "__dict__", {}).get(name)
-        return mate
+    def _withdraw_from_dict(self, container: dict[Any, Any], owner: type | None,
+                            found: dict[int, Any]) -> None:
+        for key, value in list(container.items()):
+            entry = self._entries.get(id(key), self._entries.get(id(value)))
+            if entry is None or found.get(id(entry)) is entry:
+                continue
+            known = any(id(made) in found for made in (entry, *self.definitions(entry)))
+            if owner is not None:
+                if not known:
+                    type.__delattr__(owner, key)
+            elif entry is key or not known:
+                del container[key]
+            elif id(entry) in found:
+                container[key] = found[id(entry)]
+
+    def _mates(self) -> dict[int, Any]:
+        """What the program has for what the draft has: by name, and in order."""
+        found: dict[int, Any] = {}
+        for (draft, module), before in zip(self._drafts, self._functions):
+            namespace = vars(module)
+            for name, value in vars(draft).items():
+                mate = namespace.get(name)
+                if id(value) in self.fresh and type(mate) is type(value) \
+                        and not is_a(value, (FunctionType, type)):
+                    found[id(value)] = mate
+            made = [obj for obj in self.made.values() if obj.__module__ == module.__name__]
+            by_name = by_qualname(before)
+            for qualname, functions in by_qualname(
+                    [obj for obj in made if is_a(obj, FunctionType)]).items():
+                found.update((id(new), old)
+                             for old, new in mates(by_name.get(qualname, []), functions))
+            for obj in made:
+                if is_a(obj, type) and is_a(mate := _named(module, obj.__qualname__), type):
+                    found[id(obj)] = mate
+        return found
 
 
-def _referred_to_from_outside(made: list[Any], young: list[Any]) -> list[Any]:
+def _named(module: ModuleType, qualname: str) -> Any:
+    """The definition of that name."""
+    found: Any = module
+    for name in qualname.split("."):
+        found = getattr(found, "__dict__", {}).get(name)
+    return found
+
+
+def _referred_to_from_outside(young: list[Any]) -> list[Any]:
     """Those with more references than the objects made meanwhile account for."""
     known = Counter(map(id, gc.get_referents(*young)))
-    ours = 4  # two lists, the loop variable, the argument of getrefcount()
-    return [obj for obj in made if sys.getrefcount(obj) > known[id(obj)] + ours]
+    ours = 3  # the list, the loop variable, the argument of getrefcount()
+    return [obj for obj in young if sys.getrefcount(obj) > known[id(obj)] + ours]
 
 
-def _has(container: Any, obj: Any) -> bool:
-    return any(item is obj for item in container)
+def _owners_of_namespaces(containers: list[Any]) -> dict[int, type]:
+    """The classes that some of the dicts are namespaces of, by the id of the dict."""
+    dicts = {id(container) for container in containers if type(container) is dict}
+    if not dicts:
+        return {}
+    referrers = gc.get_referrers(*(c for c in containers if id(c) in dicts))
+    return {id(part): cls for cls in referrers if is_a(cls, type)
+            for part in gc.get_referents(cls) if id(part) in dicts}
 
 
-def _remove(container: Any, obj: Any) -> None:
+def _replace(pairs: list[tuple[Any, Any]]) -> None:
+    """Replace what can be replaced."""
+    while pairs:
+        try:
+            gc.remap(pairs)  # type: ignore[attr-defined]
+            return
+        except (TypeError, ValueError) as refusal:
+            culprit = getattr(refusal, "old", None)
+            others = [pair for pair in pairs if pair[0] is not culprit]
+            pairs = others if len(others) < len(pairs) else []
+
+
+class _Listener:
+    """Equal to nothing, and remembers what it was compared with."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def __eq__(self, other: object) -> bool:
+        self.heard.append(other)
+        return False
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _registered_at_exit() -> list[Any]:
+    """What `atexit` is going to call. It tells nobody, but compares."""
+    listener = _Listener()
+    atexit.unregister(listener)  # type: ignore[arg-type]
+    return listener.heard
+
+
+def _items(container: Any) -> Iterator[Any]:
+    yield from list(container)
+    if is_a(container, dict):
+        yield from list(container.values())
+
+
+def remove(container: Any, obj: Any) -> None:
+    """Take an object out of a list, deque or set, and not what equals it."""
+    if is_a(container, set):
+        if any(item is obj for item in container):
+            container.discard(obj)
+        return
     for index in reversed(range(len(container))):
         if container[index] is obj:
             del container[index]
 
 
-def _remove_from_dict(container: dict[Any, Any], made: Any, mate: Any) -> None:
-    for key, value in list(container.items()):
-        if key is made:
-            del container[key]
-        elif value is made and mate is not None:
-            container[key] = mate
-        elif value is made:
-            del container[key]
+def put(container: Any, old: Any, new: Any) -> None:
+    """Let an item of a list take the place of another one."""
+    for index, item in enumerate(container):
+        if item is old:
+            container[index] = new
+            return

@@ -39,6 +39,9 @@ class Report:
     left_behind: dict[str, int] = field(default_factory=dict)
     """References to old definitions that could not be reached, if any."""
 
+    held_by: dict[str, list[str]] = field(default_factory=dict)
+    """What holds these, as far as it is known."""
+
     seconds: float = 0.0
 
     def __bool__(self) -> bool:
@@ -56,18 +59,24 @@ class Report:
             parts.append("added " + _list(self.added))
         if self.deleted:
             parts.append("deleted " + _list(self.deleted))
+            users = dict.fromkeys(user for found in self.deleted.values() for user in found)
+            if users:
+                parts.append("still used by " + _list(users, names=False))
         if not parts:
             parts.append("nothing that runs")
         if self.instances:
             parts.append(f"{_count(self.instances, 'instance')} rebuilt")
         if self.references:
             parts.append(_count(self.references, "reference"))
+        if self.left_behind:
+            parts.append(_count(sum(self.left_behind.values()), "reference") + " left behind, to "
+                         + _list(self.left_behind))
         modules = ", ".join(self.modules)
         return f"{modules}: {'; '.join(parts)} ({_time(self.seconds)})"
 
 
-def _list(names: Iterable[str], limit: int = 4) -> str:
-    known = [name.partition(":")[2] or name for name in names]
+def _list(texts: Iterable[str], limit: int = 4, *, names: bool = True) -> str:
+    known = [text.partition(":")[2] or text if names else text for text in texts]
     more = f" and {len(known) - limit} more" if len(known) > limit else ""
     return ", ".join(known[:limit]) + more
 

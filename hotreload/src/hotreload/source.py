@@ -22,7 +22,7 @@ from typing import Any
 
 from . import codes
 from .errors import ReloadError
-from .outline import Outline, imported_modules, skeleton
+from .outline import Outline, Skeleton, imported_modules, skeleton
 
 Stamp = tuple[int, int]
 
@@ -60,7 +60,12 @@ class Source:
         return list(codes.definitions(self.code))
 
     @cached_property
-    def skeleton(self) -> tuple[str, set[str], set[str]]:
+    def qualnames(self) -> set[str]:
+        """The qualified names of all functions, also of those within functions."""
+        return {code.co_qualname for code in codes.all_codes(self.code)}
+
+    @cached_property
+    def skeleton(self) -> Skeleton:
         return skeleton(self.text)
 
 
@@ -131,17 +136,21 @@ def path_of(module: ModuleType) -> str:
     loader: Any = getattr(module, "__loader__", None) or getattr(spec, "loader", None)
     path: str | None = getattr(module, "__file__", None) or getattr(spec, "origin", None)
     if isinstance(loader, importlib.machinery.ExtensionFileLoader):
-        raise ReloadError(f"{name} is an extension module: its machine code stays loaded")
+        raise ReloadError(f"{name} is an extension module: its machine code stays loaded "
+                          "until the program ends")
     if path is None or path in ("built-in", "frozen"):
         kind = "a namespace package" if hasattr(module, "__path__") else "built-in"
         raise ReloadError(f"{name} has no source file: it is {kind}" if loader is not None
                           else f"{name} has no source file")
     if "zipimport" in type(loader).__module__:
-        raise ReloadError(f"{name} was imported from the zip file {loader.archive}")
+        raise ReloadError(f"{name} was imported from the zip file {loader.archive}: unpack it, "
+                          "and start the program with the folder on its path")
     if path.endswith(".pyc"):
-        raise ReloadError(f"{name} was loaded from {path}, without its source")
+        raise ReloadError(f"{name} was loaded from {path}, without its source: "
+                          "start the program with the .py file on its path")
     if not os.path.isfile(path):
-        raise ReloadError(f"the source file of {name} is gone: {path}")
+        raise ReloadError(f"the source file of {name} is gone: {path}; the program keeps what it "
+                          "has, until there is such a file again")
     return os.path.abspath(path)
 
 

@@ -4,33 +4,37 @@
     bodies    if only bodies of functions have been: swap code objects, done
     execute   in drafts; the program does not see them
     match     old objects with new ones
+    register  with others once, and what is new with values that stay
     migrate   instances that do not fit
     remap     everything at once
     settle    names that are gone; from-imports of plain values
     hooks     `__reload__` of modules and classes
 
 Up to *remap* nothing has changed, but for what the module itself does to
-others when it is executed. An exception after that undoes all.
+others when it is executed: what it registers with them. An exception after that undoes all.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, ModuleType
 from typing import Any
 
 from . import bodies, execute, instances, main_program, singledispatch, source
-from .errors import ReloadError, ReloadRefused
-from .functions import LRU_CACHE
+from .additions import Additions
+from .errors import ReloadError, ReloadRefused, explanation
+from .functions import LRU_CACHE, functions_with, retired
 from .journal import Journal
-from .match import Matcher, Plan
+from .match import Matcher
+from .plan import Plan
 from .registrations import Registrations
 from .report import Report
 from .source import Record, Source
@@ -42,6 +46,16 @@ probe: Callable[[str], None] | None = None
 """Called after each stage, for tests. What it raises makes the reload fail there."""
 
 _lock = threading.RLock()
+_under_way: list[bool] = []
+
+
+@contextlib.contextmanager
+def _no_other() -> Iterator[None]:
+    _under_way.append(True)
+    try:
+        yield
+    finally:
+        _under_way.pop()
 
 
 def reload(modules: ModuleType | str | Iterable[ModuleType | str] | None = None, *,
@@ -53,15 +67,19 @@ def reload(modules: ModuleType | str | Iterable[ModuleType | str] | None = None,
     edited are left alone, unless `force` is true.
 
     Raises what compiling or executing a module raises, what a `__reload__` hook
-    raises, or `ReloadRefused` if the edit cannot be taken in. Then the program is as
-    it was.
+    raises, `ReloadRefused` if the edit cannot be taken in, or `ReloadError` if a module has
+    no source file, is not imported, or is reloaded by what a reload executes. Then the
+    program is as it was. Raises `TypeError` if something else than modules is given.
     """
     begin = time.perf_counter()
     with _lock:
+        if _under_way:
+            raise ReloadError("a reload is under way, and has called reload() itself: modules and "
+                              "__reload__ hooks cannot")
         selected = _select(modules, force)
         if not selected:
             return Report(seconds=time.perf_counter() - begin)
-        with execute.collector_paused():
+        with execute.collector_paused(), _no_other():
             report = _Reload(selected, force).run()
         report.seconds = time.perf_counter() - begin
         return report
@@ -91,7 +109,7 @@ def _select(modules: Any, force: bool) -> list[_Edit]:
         for module in modules:
             if isinstance(module, str):
                 if module not in sys.modules:
-                    raise ReloadError(f"{module} is not imported")
+                    raise ReloadError(f"{module} is not imported: there is nothing to replace")
                 module = sys.modules[module]
             if not isinstance(module, ModuleType):
                 raise TypeError(f"{module!r} is not a module")
@@ -147,6 +165,7 @@ class _Reload:
         self.journal = Journal()
         self.drafts: list[tuple[ModuleType, ModuleType]] = []
         """With their modules. As pairs of the mapping they are not replaced."""
+        self.packages: list[tuple[ModuleType, ModuleType]] = []
         self.registrations: Registrations | None = None
         self.report = Report(modules=tuple(edit.module.__name__ for edit in selected))
 
@@ -160,13 +179,14 @@ class _Reload:
                 edit.record.source, edit.record.stamp = edit.new, edit.stamp
         except BaseException:
             self.journal.undo()
+            gc.collect(1)  # the drafts
             raise
         finally:
-            for pair in self.drafts:
+            for pair in [*self.drafts, *self.packages]:
                 execute.retire(*pair)
         # What the reload itself holds is not a use.
         self.journal.forget()
-        self.registrations, self.drafts = None, []
+        self.registrations, self.drafts, self.packages = None, [], []
         self.report.deleted = users_of(gone)
         return self.report
 
@@ -185,7 +205,8 @@ class _Reload:
         reached("prepare")
         inner = [pair for plan in plans for pair in plan.inner]
         if inner:
-            self.report.references, _ = self.journal.remap(inner, len(inner))
+            gc.collect(0)  # what is young from now on is not the program's
+            self.report.references, _ = self.journal.remap(inner, inner)
         reached("remap")
         for plan in plans:
             plan.finish()
@@ -197,30 +218,49 @@ class _Reload:
 
     def _remap(self) -> dict[str, Any]:
         """Do it, and return the definitions that are gone."""
-        gc.collect(0)
+        made = execute.Made()
+        functions: list[list[FunctionType]] = []
         try:
+            functions += self._functions()
             self._execute()
         finally:
-            self.registrations = Registrations(self.drafts)
+            self.registrations = Registrations(self.drafts, functions, made.objects())
             self.journal.note(self.registrations.withdraw)
         reached("execute")
-        plan = Plan(self.drafts)
+        plan = Plan([*self.drafts, *self.packages])
+        self.journal.note(plan.forget)
         matchers = [Matcher(plan, edit.module, draft, edit.record, edit.new,
                             self.registrations.fresh)
                     for edit, (draft, _) in zip(self.selected, self.drafts)]
-        for step in (Matcher.definitions, Matcher.remaining_values, Matcher.leftovers):
+        for step in (Matcher.moves, Matcher.definitions, Matcher.remaining_values):
             for matcher in matchers:
                 step(matcher)
+        for matcher, olds in zip(matchers, functions):
+            matcher.leftovers(olds, self.registrations.made.values())
         reached("match")
-        self.registrations.forget_duplicates()
+        self.registrations.forget_duplicates(plan, self.journal)
+        Additions(self.registrations, plan, self.journal).add()
         hooked = instances.migrate(plan, self.journal)
         reached("migrate")
-        return Commit(self.journal, self.report, plan, matchers, hooked).run()
+        gone = Commit(self.journal, self.report, plan, matchers, hooked).run()
+        plan.forget()
+        return gone
+
+    def _functions(self) -> list[list[FunctionType]]:
+        """The functions of each module, but for what failed reloads have left."""
+        found = functions_with(*(vars(edit.module) for edit in self.selected))
+        for edit, functions in zip(self.selected, found):
+            if edit.record.source is not None:
+                known = edit.record.source.qualnames
+                functions[:] = [f for f in functions if f.__code__.co_qualname in known]
+        return found
 
     def _execute(self) -> None:
-        with execute.drafts_in_place([edit.module for edit in self.selected], self.journal):
+        modules = {edit.module.__name__: edit.module for edit in self.selected}
+        with execute.drafts_in_place([*modules.values()], self.journal) as packages:
+            self.packages += [(package, execute.original_of(package)) for package in packages]
             for edit in self.selected:
-                draft = execute.draft_of(edit.module)
+                draft = execute.draft_of(edit.module, modules)
                 self.drafts.append((draft, edit.module))
                 if edit.module.__name__ == "__main__":
                     code = main_program.prepare(edit.module, draft, edit.record, edit.new)
@@ -244,26 +284,26 @@ class Commit:
         self._prepare()
         reached("prepare")
         # Objects in these lists are not replaced, those elsewhere are.
-        forward, undoable = self.plan.pairs()
-        replaced = forward[:undoable]
+        plan = self.plan
+        plan.finish()
         try:
-            references, left_behind = self.journal.remap(forward, undoable, self._abandon)
+            references, left_behind = self.journal.remap(plan.pairs, plan.undoable, self._abandon)
         except (TypeError, ValueError) as error:
-            raise ReloadRefused(str(error)) from error
+            raise ReloadRefused(explanation(error)) from error
         self.report.references = references
         reached("remap")
         self._settle()
         reached("settle")
-        self._hooks(replaced)
+        self._hooks(plan.undoable)
         reached("hooks")
-        gone = self._report(forward, left_behind)
-        self._abandon(replaced)
+        gone = self._report(plan.pairs, left_behind)
+        self._abandon(plan.undoable)
         return gone
 
     def _prepare(self) -> None:
         """What does not show before the remap: new classes, new names."""
         for cls, name, value in self.plan.carried:
-            type.__setattr__(cls, name, value)
+            instances.set_on_class(cls, name, value)
         for function, name, value in self.plan.attributes:
             vars(function)[name] = value
         for cls, registered in self.plan.registered:
@@ -279,7 +319,9 @@ class Commit:
             namespace.update(matcher.new_items())
 
     def _abandon(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        pairs = list(pairs)
         instances.abandon(pair for pair in pairs if id(pair[0]) in self.plan.rebuilt_ids)
+        retired.update(old for old, _ in pairs if type(old) is FunctionType)
 
     def _refresh(self, old: Any, new: Any, name: str) -> None:
         """A wrapper that stays tells of the function that it wraps now."""
@@ -300,6 +342,8 @@ class Commit:
                 namespace.pop(name, None)
             for name, old, new in matcher.values:
                 _follow_imports(matcher.module, name, old, new, self.journal)
+        for _, cls in self.plan.classes:
+            instances.update_abstract_methods(cls, self.journal)
 
     def _hooks(self, replaced: list[tuple[Any, Any]]) -> None:
         for matcher in self.matchers:
@@ -315,21 +359,25 @@ class Commit:
             self.journal.note(partial(instances.restore_attributes, instance, state))
             instance.__reload__(old)
 
-    def _report(self, pairs: list[tuple[Any, Any]], left_behind: tuple[int, ...]) -> dict[str, Any]:
+    def _report(self, pairs: list[tuple[Any, Any]],
+                left_behind: list[tuple[int, tuple[str, ...]]]) -> dict[str, Any]:
         report = self.report
         report.way = "remap"
         report.instances = len(self.plan.rebuilt)
         # An instance that has been rebuilt may keep its class, and goes with it.
         going = Counter(id(type(obj)) for obj, _ in pairs if id(obj) in self.plan.rebuilt_ids)
-        for (old, _), count in zip(pairs, left_behind):
+        for (old, _), (count, holders) in zip(pairs, left_behind):
             if count > going[id(old)] and isinstance(old, (type, FunctionType)):
-                report.left_behind[f"{old.__module__}:{old.__qualname__}"] = count - going[id(old)]
+                name = f"{old.__module__}:{old.__qualname__}"
+                report.left_behind[name] = count - going[id(old)]
+                report.held_by[name] = list(holders)
         gone: dict[str, Any] = {}
         for matcher in self.matchers:
             report.changed += dict.fromkeys(matcher.changed)
             report.added += matcher.added
             report.kept += matcher.state
-            gone |= {f"{matcher.name}:{name}": obj for name, obj in matcher.deleted.items()}
+            gone |= {f"{matcher.name}:{name}": obj for name, obj in matcher.deleted.items()
+                     if matcher.old_outline is None or not matcher.old_outline.is_import(name)}
         return gone
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable
 
 from . import source
@@ -12,6 +13,10 @@ from .transaction import reload
 
 _ROUND = 500
 """Milliseconds after which newly imported modules are watched, too."""
+
+_LOOK = 0.02
+_LOOKS = 10
+"""Seconds between two looks at a file that is being written, and how many there are."""
 
 
 class Watcher(threading.Thread):
@@ -52,6 +57,7 @@ class Watcher(threading.Thread):
 
     def reload(self) -> None:
         """Reload what has been edited, and tell."""
+        _wait_until_written()
         try:
             report = reload()
         except BaseException as error:
@@ -59,6 +65,17 @@ class Watcher(threading.Thread):
         else:
             if report:
                 self._on_reload(report)
+
+
+def _wait_until_written() -> None:
+    """Some editors empty a file before they write it. What is in between is no edit."""
+    before = None
+    for _ in range(_LOOKS):
+        stamps = [source.stamp(record.path) for record in source.touched([*source.records.values()])]
+        if stamps == before and all(stamp is not None and stamp[1] for stamp in stamps):
+            return
+        before = stamps
+        time.sleep(_LOOK)
 
 
 def _folders() -> list[str]:
