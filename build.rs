@@ -76,7 +76,7 @@ fn main() {
         .allowlist_function("PyDict_(New|Next|SetItemString)|PyList_(New|Append|Size|GetItem)")
         .allowlist_function("PyTuple_(New|SetItem|GetItem|Size)|PyLong_From(Ssize_t|Size_t)")
         .allowlist_function(
-            "PyMem_Raw(Malloc|Realloc|Free)|PyUnicode_FromFormat|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
+            "PyUnicode_CompareWithASCIIString|PyMem_Raw(Malloc|Realloc|Free)|PyUnicode_FromFormat|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
         )
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
         .allowlist_type("repairproc|changeproc|visitproc|visitchangeproc|PyRepairStep|PyChangeVerdict")

@@ -72,6 +72,8 @@ pub struct Transaction<'a> {
     /// The number of references visited in each traversal.
     visits: Vec<u32>,
     traversal: u32,
+    /// Of an object whose references stay.
+    exempt: bool,
     ordinal: u32,
     failed: bool,
 }
@@ -104,6 +106,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         committed: false,
         visits: Vec::new(),
         traversal: 0,
+        exempt: false,
         ordinal: 0,
         failed: false,
     };
@@ -137,13 +140,14 @@ impl Transaction<'_> {
                 + elsewhere
                 + bases.iter().map(|bases| bases.references).sum::<usize>(),
             containers: self.containers + elsewhere + bases.len(),
-            rehashed: tables.repairs.len(),
+            rehashed: tables.index.len(),
             collisions: tables.collisions,
         }
     }
 
     fn traverse(&mut self, index: usize) -> Result<()> {
         self.traversal = index as u32;
+        self.exempt = self.plan.is_exempt(index, self.pairs);
         self.ordinal = 0;
         self.failed = false;
         let plan = self.plan;
@@ -155,12 +159,8 @@ impl Transaction<'_> {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         let change_slot = change.expect("a changeproc is not NULL");
-        let Some(pair) = self.pairs.find(current) else {
-            let plain = same_change(change, PyObject_ChangeRef)
-                || same_change(change, PyObject_ChangeField)
-                || same_change(change, PyObject_ChangeType)
-                || same_change(change, _PyDict_ChangeManagedDict);
-            if !plain && self.plan.value_hashed.contains(current as usize) {
+        let Some(pair) = self.pairs.find(current).filter(|_| !self.exempt) else {
+            if !is_plain(change, slot) && self.plan.value_hashed.contains(current as usize) {
                 // The same object, but its hash changes: ownership is exchanged with itself.
                 // SAFETY: the visited type's own changeproc and slot.
                 check(unsafe { change_slot(slot, current) })?;
@@ -267,6 +267,25 @@ impl Transaction<'_> {
         repair.state = state;
         repair.done = true;
         Ok(())
+    }
+
+    /// Repairs once more what has been repaired. May run Python code.
+    pub fn repair_again(&mut self, index: usize) -> Result<()> {
+        let next = {
+            let tables = &mut *self.deferred.tables.borrow_mut();
+            let Repair {
+                object, procedure, ..
+            } = &tables.repairs[index];
+            let again = Repair {
+                object: Owned::of(object.as_ptr()),
+                procedure: *procedure,
+                state: std::ptr::null_mut(),
+                done: false,
+            };
+            push(&mut tables.repairs, again)?;
+            tables.repairs.len() - 1
+        };
+        self.repair(next)
     }
 
     /// The tables that are to be repaired, in the order in which they were found.
@@ -408,14 +427,23 @@ impl Restore<'_> {
                 .binary_search_by_key(&ordinal, |e| e.ordinal)
                 .ok(),
             Find::Address => self.entries.iter().position(|e| e.address == address),
-            Find::Value => (self.entries.iter()).position(|e| !e.restored && new(e) == current),
+            Find::Value => {
+                let fits = |e: &Entry| !e.restored && new(e) == current;
+                (self.entries.iter())
+                    .position(|e| e.address == address && fits(e))
+                    .or_else(|| self.entries.iter().position(fits))
+            }
         };
         let entry = at.map(|at| &mut self.entries[at]);
         let Some(entry) = entry.filter(|entry| !entry.restored && new(entry) == current) else {
             return Ok(());
         };
         let pair = &pairs.pairs[entry.pair as usize];
-        let (change, slot) = unconditional(change, slot);
+        // Frames come and go: another one may have something else at the address.
+        let there = !matches!(self.find, Find::Address) && address != 0 && entry.address == address;
+        let Some((change, slot)) = restoring(change, slot, pair.old.as_ptr(), there) else {
+            return Ok(());
+        };
         // SAFETY: the changeproc takes over the journal's reference to the old object, and gives
         // back that to the new one, of which the pair owns another.
         unsafe {
@@ -430,15 +458,40 @@ impl Restore<'_> {
     }
 }
 
-/// How a field stores what was in it before: it need not be asked whether that fits, and might say
-/// no, since the answer may depend on what is in it now.
-fn unconditional(change: changeproc, slot: *mut c_void) -> (changeproc, *mut c_void) {
+/// How a reference goes back.
+///
+/// A field that is `there`, where the old object was, need not be asked whether that fits, and might
+/// say no, since the answer may depend on what is in it now. Any other field, into which the new
+/// object has been moved since, is asked, and skipped if it says no.
+fn restoring(
+    change: changeproc,
+    slot: *mut c_void,
+    old: Object,
+    there: bool,
+) -> Option<(changeproc, *mut c_void)> {
     if !same_change(change, PyObject_ChangeField) {
-        return (change, slot);
+        return Some((change, slot));
     }
-    // SAFETY: with this changeproc the slot is a `PyChangeField`.
-    let field = unsafe { &*slot.cast::<PyChangeField>() };
-    (field.change, field.slot)
+    let field = slot.cast::<PyChangeField>();
+    // SAFETY: with this changeproc the slot is a `PyChangeField`, of the running traversal.
+    unsafe {
+        if !there && PyObject_CheckChangeField(field, old) != Py_CHANGE_ACCEPT {
+            return None;
+        }
+        Some(((*field).change, (*field).slot))
+    }
+}
+
+/// Does it store a reference and nothing else, so that it need not know of another hash?
+fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
+    if same_change(change, PyObject_ChangeField) {
+        // SAFETY: with this changeproc the slot is a `PyChangeField`.
+        let field = unsafe { &*slot.cast::<PyChangeField>() };
+        return is_plain(field.change, field.slot);
+    }
+    same_change(change, PyObject_ChangeRef)
+        || same_change(change, PyObject_ChangeType)
+        || same_change(change, _PyDict_ChangeManagedDict)
 }
 
 /// The address of a reference that is kept in a `PyObject *`, or 0.

@@ -1,9 +1,9 @@
-//! Immutable objects that are hashed by what they hold must not come to hold themselves.
+//! What C code follows without a look back must not come to lead back to itself.
 //!
-//! No Python program can build such a tuple, and so `tuple.__hash__()` does not look out for one:
-//! it would overflow the C stack. The same goes for the attributes of a
-//! bound method, for the next item of an iterator over iterators, and for the referent of a weak
-//! reference, which is hashed and, by a proxy, asked for attributes.
+//! No Python program can build a tuple that holds itself, and so `tuple.__hash__()` does not look
+//! out for one: it would overflow the C stack. The same goes for an iterator over iterators, a
+//! mapping proxy, a partial function, a stream on a stream, the next entry of a traceback. Through
+//! a list, an instance or a function a program can make any circle, and C code expects that.
 
 use std::ffi::{c_int, c_void};
 
@@ -11,14 +11,15 @@ use crate::addresses::AddressMap;
 use crate::ffi::*;
 use crate::pairs::Pairs;
 
-/// The index of a pair whose replacement would hold itself, through immutable objects only.
+/// The index of a pair whose replacement would lead back to itself.
 pub fn find(pairs: &Pairs) -> Result<Option<usize>> {
-    // Objects from which no cycle is reached.
-    let mut done = AddressMap::default();
+    let mut states = AddressMap::default();
     for (index, pair) in pairs.pairs.iter().enumerate() {
+        let new = pair.new.as_ptr();
         // SAFETY: the pair owns the object.
-        if unsafe { is_immutable(pair.new.as_ptr()) }
-            && reaches_itself(pairs, pair.new.as_ptr(), &mut done)?
+        if unsafe { is_followed(new) }
+            && !states.contains(new as usize)
+            && reaches_itself(pairs, new, &mut states)?
         {
             return Ok(Some(index));
         }
@@ -26,48 +27,40 @@ pub fn find(pairs: &Pairs) -> Result<Option<usize>> {
     Ok(None)
 }
 
+/// A weak reference is hashed by its referent, and a proxy asks it for attributes.
+///
 /// # Safety
 /// `object` is alive.
-unsafe fn is_immutable(object: Object) -> bool {
+unsafe fn is_followed(object: Object) -> bool {
     // SAFETY: by contract.
-    unsafe {
-        is_tuple(object)
-            || !_PyWeakref_Referent(object).is_null()
-            || [
-                &raw mut PyFrozenSet_Type,
-                &raw mut PySlice_Type,
-                &raw mut Py_GenericAliasType,
-                &raw mut _PyUnion_Type,
-                &raw mut PyMethod_Type,
-                &raw mut PyFilter_Type,
-                &raw mut PyMap_Type,
-                &raw mut PyZip_Type,
-                &raw mut PyEnum_Type,
-            ]
-            .contains(&type_of(object))
-    }
+    unsafe { _PyRemap_IsFollowed(object) != 0 || !_PyWeakref_Referent(object).is_null() }
 }
 
-fn reaches_itself(pairs: &Pairs, start: Object, done: &mut AddressMap) -> Result<bool> {
+/// An object from which no circle is reached.
+const DONE: u32 = 0;
+/// An object on the path that is being followed.
+const ON_PATH: u32 = 1;
+
+fn reaches_itself(pairs: &Pairs, start: Object, states: &mut AddressMap) -> Result<bool> {
     let mut path = Vec::new();
+    states.insert(start as usize, ON_PATH)?;
     push(&mut path, (start, Items::of(pairs, start)?))?;
     while let Some((object, items)) = path.last_mut() {
         let Some(item) = items.found.pop() else {
-            done.insert(*object as usize, 0)?;
+            states.replace(*object as usize, DONE);
             path.pop();
             continue;
         };
-        if path.iter().any(|(object, _)| *object == item) {
-            return Ok(true);
-        }
-        if !done.contains(item as usize) {
-            push(&mut path, (item, Items::of(pairs, item)?))?;
+        match states.insert(item as usize, ON_PATH)? {
+            Some(ON_PATH) => return Ok(true),
+            Some(_) => {}
+            None => push(&mut path, (item, Items::of(pairs, item)?))?,
         }
     }
     Ok(false)
 }
 
-/// What an object will hold, of the objects that are hashed by their items.
+/// What will be followed from an object, and on from there.
 struct Items<'a> {
     pairs: &'a Pairs,
     found: Vec<Object>,
@@ -85,7 +78,7 @@ impl<'a> Items<'a> {
         unsafe {
             let referent = _PyWeakref_Referent(object);
             if referent.is_null() {
-                traverse(object, Some(collect), (&raw mut items).cast());
+                _PyRemap_TraverseFollowed(object, Some(collect), (&raw mut items).cast());
             } else {
                 collect(referent, (&raw mut items).cast());
             }
@@ -102,7 +95,7 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
         None => object,
     };
     // SAFETY: a referent is alive, and so is a replacement.
-    if unsafe { is_immutable(object) } {
+    if unsafe { is_followed(object) } {
         items.failed |= push(&mut items.found, object).is_err();
     }
     0

@@ -76,10 +76,9 @@ impl Drop for Exclusive {
 fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<ffi::Owned> {
     ffi::check_layout()?;
     let pairs = pairs::Pairs::parse(mapping)?;
-    plan::check_pairs(&pairs)?;
-
     let exclusive = Exclusive::begin()?;
     let mut clock = Clock::start();
+    plan::check_pairs(&pairs)?;
     let findings = scan::scan(&pairs)?;
     clock.lap();
     let plan = plan::plan(&pairs, findings, strict)?;

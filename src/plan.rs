@@ -51,6 +51,14 @@ impl Plan {
         ROOTS.len() + self.holders.len()
     }
 
+    /// Is it that of an object whose references are not changed?
+    pub fn is_exempt(&self, index: usize, pairs: &Pairs) -> bool {
+        index.checked_sub(ROOTS.len()).is_some_and(|holder| {
+            let holder = self.holders[holder].as_ptr();
+            pairs.exempt.contains(holder as usize)
+        })
+    }
+
     /// Makes one of them. `Err` if the visitor stopped it.
     pub fn traverse(&self, index: usize, visit: Visit, arg: *mut c_void) -> Result<()> {
         // SAFETY: the plan owns the objects; the visitor takes `arg`.
@@ -67,7 +75,7 @@ impl Plan {
     }
 }
 
-/// Refuses pairs that are wrong whatever the heap looks like. May run Python code (`__repr__`).
+/// Refuses pairs that are wrong whatever the heap looks like.
 pub fn check_pairs(pairs: &Pairs) -> Result<()> {
     let mut refusals = Refusals::new()?;
     for pair in &pairs.pairs {
@@ -171,8 +179,10 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         refusals: &mut refusals,
         accepted: &mut accepted,
         kept: &mut kept,
+        constants: &findings.constants,
         class_changes: Vec::new(),
         place: Place::Root(ROOTS[0].0),
+        exempt: false,
         failed: false,
     };
     asker.roots()?;
@@ -474,15 +484,20 @@ struct Check<'a, 'b> {
     accepted: &'a mut [isize],
     /// Those that will be kept.
     kept: &'a mut Holders<'b>,
+    /// Tuples of the constants of code.
+    constants: &'a AddressMap,
     class_changes: Vec<(Owned, usize)>,
     /// What is being traversed.
     place: Place,
+    /// It is exempt: only its table may have to be repaired.
+    exempt: bool,
     failed: bool,
 }
 
 impl Check<'_, '_> {
     fn holder(&mut self, holder: Object) -> Result<()> {
         self.place = Place::Object(holder);
+        self.exempt = self.pairs.exempt.contains(holder as usize);
         // SAFETY: the plan owns the holder; the visitor takes a `Check`.
         unsafe {
             let traverse = traverse_change_of(holder).expect("holders have the slot");
@@ -526,7 +541,7 @@ impl Check<'_, '_> {
     }
 
     fn ask(&mut self, current: Object, change: changeproc, slot: *mut c_void) -> Result<()> {
-        let Some(pair) = self.pairs.find(current) else {
+        let Some(pair) = self.pairs.find(current).filter(|_| !self.exempt) else {
             return Ok(());
         };
         if same_change(change, PyObject_ChangeType) {
@@ -535,6 +550,13 @@ impl Check<'_, '_> {
         let new = self.pairs.pairs[pair].new.as_ptr();
         let (holder, root) = self.place.for_c();
         let mut about = About::reference(&self.pairs.pairs[pair], self.place);
+        // SAFETY: the reference is one to the old object; the pair owns the new one.
+        if !holder.is_null()
+            && self.constants.contains(holder as usize)
+            && unsafe { _PyRemap_CheckConstant(current, new) } < 0
+        {
+            return self.refusals.note(-1, about);
+        }
         if same_change(change, PyObject_ChangeField) {
             let field = slot.cast::<PyChangeField>();
             // SAFETY: with this changeproc the slot is a `PyChangeField`.

@@ -1,6 +1,8 @@
 //! Phase 4: what depended on the old identities is put right: classes, then hash tables.
 //!
 //! Tables are repaired innermost first: the hash of a key may come from the table of a frozenset.
+//! Where two of them refer to each other it cannot be told which hash comes from which, since that
+//! is up to a `__hash__` written in Python: they are repaired until no hash changes any more.
 //! This is the first phase in which Python code runs (`__hash__`, `__eq__`, `mro`).
 
 use std::ffi::{c_int, c_void};
@@ -11,17 +13,56 @@ use crate::ffi::*;
 use crate::scan::CONTAINER_DEPTH;
 
 pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
-    let order = innermost_first(&transaction)?;
+    let Order { tables, tangled } = innermost_first(&transaction)?;
     transaction.change_bases()?;
-    for index in order {
+    for &index in &tables {
         transaction.repair(index)?;
     }
-    Ok(transaction)
+    if !tangled {
+        return Ok(transaction);
+    }
+    // A hash is right at the latest when all that it comes from have been repaired in turn.
+    for _ in 0..=tables.len() {
+        let before = hashes(&transaction, &tables)?;
+        transaction.plan.weak.forget_hashes();
+        for &index in &tables {
+            transaction.repair_again(index)?;
+        }
+        if hashes(&transaction, &tables)? == before {
+            return Ok(transaction);
+        }
+    }
+    // SAFETY: the class is a static of the interpreter.
+    let kind = unsafe { PyExc_RuntimeError };
+    raise(
+        kind,
+        c"gc.remap() would make the hash of a frozenset depend on itself",
+    )
+}
+
+/// The hashes that tables keep of themselves.
+fn hashes(transaction: &Transaction<'_>, tables: &[usize]) -> Result<Vec<isize>> {
+    let mut hashes = Vec::new();
+    let objects = transaction.tables()?;
+    for &index in tables {
+        // SAFETY: the transaction owns the tables.
+        push(&mut hashes, unsafe { _PyRemap_CachedHash(objects[index]) })?;
+    }
+    Ok(hashes)
+}
+
+struct Order {
+    tables: Vec<usize>,
+    /// Some refer to each other.
+    tangled: bool,
 }
 
 /// The tables in the order of their repair: depth first through what is hashed by value.
-fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
-    let mut order = Vec::new();
+fn innermost_first(transaction: &Transaction<'_>) -> Result<Order> {
+    let mut order = Order {
+        tables: Vec::new(),
+        tangled: false,
+    };
     let mut edges = Edges {
         transaction,
         found: Vec::new(),
@@ -36,7 +77,8 @@ fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
         while let Some(step) = stack.pop() {
             match step {
                 Step::Enter(object) => {
-                    if entered.insert(object as usize, 0)?.is_some() {
+                    if let Some(state) = entered.insert(object as usize, ON_PATH)? {
+                        order.tangled |= state == ON_PATH;
                         continue;
                     }
                     push(&mut stack, Step::Leave(object))?;
@@ -45,8 +87,9 @@ fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
                     }
                 }
                 Step::Leave(object) => {
+                    entered.replace(object as usize, LEFT);
                     if let Some(index) = transaction.repair_of(object) {
-                        push(&mut order, index)?;
+                        push(&mut order.tables, index)?;
                     }
                 }
             }
@@ -54,6 +97,10 @@ fn innermost_first(transaction: &Transaction<'_>) -> Result<Vec<usize>> {
     }
     Ok(order)
 }
+
+/// States of an object: what it refers to is being looked at, or has been.
+const ON_PATH: u32 = 1;
+const LEFT: u32 = 0;
 
 enum Step {
     Enter(Object),

@@ -36,6 +36,9 @@ pub struct Findings {
     pub private_tuples: AddressMap,
     /// Dicts with an old object among keys that are all strings.
     pub string_keyed: Vec<Object>,
+    /// The tuples of the constants of code, if an old object may be a constant that the interpreter
+    /// takes for a tuple.
+    pub constants: AddressMap,
     /// All heap types.
     pub types: Vec<*mut PyTypeObject>,
     /// All iterators of sets.
@@ -65,6 +68,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     let mut findings = Findings::default();
     let mut depth = Depth::Tracked;
     let mut strings = false;
+    let mut constants = false;
     for pair in &pairs.pairs {
         let old = pair.old.as_ptr();
         // SAFETY: the pair owns `old`.
@@ -74,11 +78,16 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
                 depth = Depth::Untracked;
             }
             strings |= is_exact(old, &raw mut PyUnicode_Type);
+            if may_be_constant(old) {
+                depth = Depth::Untracked;
+                constants = true;
+            }
         }
     }
 
     let filter = Filter::new(&pairs.index)?;
     let mut walk = Walk::new(pairs, &filter, depth, strings);
+    walk.constants = constants.then(AddressMap::default);
     let mut value_hashed = Vec::new();
     walk.heap(|walk, object, hit| {
         findings.visited += 1;
@@ -102,6 +111,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     })?;
     findings.bare_instances = std::mem::take(&mut walk.bare_instances);
     findings.string_keyed = std::mem::take(&mut walk.string_keyed);
+    findings.constants = walk.constants.take().unwrap_or_default();
     for &instance in &findings.bare_instances {
         // SAFETY: nothing has run since the walk.
         if unsafe { walk.hash_depends(instance) } {
@@ -119,6 +129,18 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             }
         }
     }
+    let rehashed = rehashed_classes(pairs, &findings)?;
+    if !rehashed.is_empty() {
+        for instance in instances(pairs, &filter, depth, &findings.types, &rehashed)? {
+            if findings
+                .value_hashed
+                .insert(instance as usize, 0)?
+                .is_none()
+            {
+                push(&mut members, instance)?;
+            }
+        }
+    }
     findings.weak = Found::of_pairs(pairs)?;
     for &(reference, _) in &findings.weak.following {
         findings.value_hashed.insert(reference as usize, 0)?;
@@ -126,6 +148,125 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     }
     close_over_hashes(pairs, depth, members, &mut findings)?;
     Ok(findings)
+}
+
+/// The classes whose instances will be hashed or compared by another function: those below an old
+/// class, and those below a class in which the function itself is replaced.
+fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
+    let mut roots = AddressMap::default();
+    for pair in &pairs.pairs {
+        let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
+        // SAFETY: the pair owns both.
+        unsafe {
+            let by_value = |class: Object| _PyRemap_HasValueHash(class.cast()) != 0;
+            if is_type(old) && is_type(new) && (by_value(old) || by_value(new)) {
+                roots.insert(old as usize, 0)?;
+            }
+        }
+    }
+    let mut holders = AddressMap::default();
+    for &holder in &findings.holders {
+        holders.insert(holder as usize, 0)?;
+    }
+    for &class in &findings.types {
+        // SAFETY: nothing has run since the walk.
+        unsafe {
+            let namespace = (*class).tp_dict;
+            if !namespace.is_null()
+                && holders.contains(namespace as usize)
+                && has_old_hash(pairs, namespace)
+            {
+                roots.insert(class as usize, 0)?;
+            }
+        }
+    }
+    let mut classes = AddressMap::default();
+    if roots.is_empty() {
+        return Ok(classes);
+    }
+    for &class in &findings.types {
+        // SAFETY: as above; an MRO is a tuple.
+        unsafe {
+            let mro = (*class).tp_mro;
+            if !mro.is_null()
+                && (0..PyTuple_Size(mro))
+                    .any(|at| roots.contains(PyTuple_GetItem(mro, at) as usize))
+            {
+                classes.insert(class as usize, 0)?;
+            }
+        }
+    }
+    Ok(classes)
+}
+
+/// Is `__hash__` or `__eq__` of a namespace an old object?
+///
+/// # Safety
+/// `namespace` is a living dict.
+unsafe fn has_old_hash(pairs: &Pairs, namespace: Object) -> bool {
+    let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: by contract; the comparison is with an exact string, and runs no Python code.
+    unsafe {
+        while PyDict_Next(namespace, &mut position, &mut name, &mut value) != 0 {
+            if pairs.find(value).is_some()
+                && is_exact(name, &raw mut PyUnicode_Type)
+                && [c"__hash__", c"__eq__"]
+                    .iter()
+                    .any(|text| PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0)
+            {
+                return true;
+            }
+        }
+    }
+    false
+}
+
+/// All instances of some classes.
+fn instances(
+    pairs: &Pairs,
+    filter: &Filter<'_>,
+    depth: Depth,
+    types: &[*mut PyTypeObject],
+    classes: &AddressMap,
+) -> Result<Vec<Object>> {
+    let mut found = Vec::new();
+    let mut walk = Walk::new(pairs, filter, depth, false);
+    walk.bare_classes = Some(classes);
+    // SAFETY: nothing has run since the types were found.
+    let bare = |&class: &*mut PyTypeObject| unsafe { !collects_instances(class) };
+    if (types
+        .iter()
+        .filter(|class| classes.contains(**class as usize)))
+    .any(bare)
+    {
+        walk.depth = Depth::Untracked;
+    }
+    walk.heap(|_, object, _| {
+        // SAFETY: the walk hands over living objects.
+        if classes.contains(unsafe { type_of(object) } as usize) {
+            push(&mut found, object)?;
+        }
+        Ok(())
+    })?;
+    for instance in walk.bare_instances {
+        push(&mut found, instance)?;
+    }
+    Ok(found)
+}
+
+/// Is it a tuple such as the compiler makes? One that has just been made is tracked.
+///
+/// # Safety
+/// `object` is alive.
+unsafe fn may_be_constant(object: Object) -> bool {
+    // SAFETY: by contract; the items of a tuple are alive or NULL.
+    unsafe {
+        is_exact(object, &raw mut PyTuple_Type)
+            && (0..PyTuple_Size(object)).all(|at| {
+                let item = PyTuple_GetItem(object, at);
+                !item.is_null() && (is_tuple(item) || !is_tracked(item))
+            })
+    }
 }
 
 /// The MROs and the bases of classes that nothing else refers to: no table has one as a key, and so
@@ -166,6 +307,7 @@ fn close_over_hashes(
         let mut found = Vec::new();
         let filter = Filter::new(&findings.value_hashed)?;
         let mut walk = Walk::new(pairs, &filter, depth, false);
+        walk.exempts = false;
         let touched = &mut findings.touched;
         let private = &mut findings.private_tuples;
         walk.heap(|walk, object, hit| {
@@ -191,6 +333,11 @@ fn close_over_hashes(
             }
             Ok(())
         })?;
+        for code in walk.codes {
+            if !filter.contains(code as usize) {
+                push(&mut found, code)?;
+            }
+        }
         members = Vec::new();
         for object in found {
             if findings.value_hashed.insert(object as usize, 0)?.is_none() {
@@ -238,9 +385,19 @@ struct Walk<'a> {
     pending: Vec<Object>,
     seen: AddressMap,
     bare_instances: Vec<Object>,
+    /// Classes whose instances are looked for besides those of old classes.
+    bare_classes: Option<&'a AddressMap>,
+    /// Are exempt objects passed over?
+    exempts: bool,
+    /// Code objects with one of the addresses as their constants.
+    codes: Vec<Object>,
     string_keyed: Vec<Object>,
-    /// Containers that were looked into for the hash of an instance: 1 if they hit.
+    /// The tuples of constants that were met, if they are asked for.
+    constants: Option<AddressMap>,
+    /// Containers that were looked into for the hash of an instance: [`HITS`] and so on.
     containers: AddressMap,
+    /// Those without a hit that led back to one that was still being looked into.
+    unsettled: Vec<Object>,
     failed: bool,
 }
 
@@ -255,8 +412,13 @@ impl<'a> Walk<'a> {
             pending: Vec::new(),
             seen: AddressMap::default(),
             bare_instances: Vec::new(),
+            bare_classes: None,
+            exempts: true,
+            codes: Vec::new(),
             string_keyed: Vec::new(),
+            constants: None,
             containers: AddressMap::default(),
+            unsettled: Vec::new(),
             failed: false,
         }
     }
@@ -316,13 +478,17 @@ impl<'a> Walk<'a> {
             // SAFETY: by contract.
             unsafe { self.string_keys(object)? };
         }
-        // An exempt object is looked up only if it hits: the map may be large, and is rarely asked.
-        let hit = self.hit && !self.pairs.exempt.contains(object as usize);
+        let hit = self.hit && !self.passes_over(object);
         found(self, object, hit)?;
         if self.depth == Depth::Untracked {
             self.drain(visit, found)?;
         }
         Ok(())
+    }
+
+    /// To be asked about an object that hits: the map may be large.
+    fn passes_over(&self, object: Object) -> bool {
+        self.exempts && self.pairs.exempt.contains(object as usize)
     }
 
     fn drain(
@@ -338,9 +504,15 @@ impl<'a> Walk<'a> {
                 if constants.is_null() {
                     traverse(object, visit, (&raw mut *self).cast());
                     self.string_keys(object)?;
-                    let hit = self.hit && !self.pairs.exempt.contains(object as usize);
+                    let hit = self.hit && !self.passes_over(object);
                     found(self, object, hit)?;
                 } else {
+                    if let Some(known) = &mut self.constants {
+                        known.insert(constants as usize, 0)?;
+                    }
+                    if self.filter.contains(constants as usize) {
+                        push(&mut self.codes, object)?;
+                    }
                     self.meet(constants);
                 }
             }
@@ -378,7 +550,9 @@ impl<'a> Walk<'a> {
                 || is_exact(object, &raw mut PyDict_Type))
                 && !is_tracked(object)
                 || !_PyRemap_CodeConstants(object).is_null();
-            let bare = !collects_instances(kind) && self.pairs.find(kind.cast()).is_some();
+            let bare = !collects_instances(kind)
+                && (self.pairs.find(kind.cast()).is_some()
+                    || (self.bare_classes).is_some_and(|classes| classes.contains(kind as usize)));
             (container, bare)
         };
         if !container && !bare {
@@ -432,7 +606,14 @@ impl<'a> Walk<'a> {
                 return false;
             }
             let dict = _PyRemap_InstanceDict(object);
-            (!dict.is_null() && self.container_hits(dict, 0)) || self.contained_hits(object, 0)
+            let hit =
+                (!dict.is_null() && self.container_hits(dict, 0)) || self.contained_hits(object, 0);
+            // If there is a hit somewhere, those that were entered in a circle may lead to it.
+            for container in std::mem::take(&mut self.unsettled) {
+                self.containers
+                    .replace(container as usize, if hit { HITS } else { CLEAN });
+            }
+            hit
         }
     }
 
@@ -466,28 +647,30 @@ impl<'a> Walk<'a> {
         };
         self.failed |= status < 0;
         for container in containers {
-            let known = self.containers.get(container as usize);
-            let hit = known.map_or_else(
-                || {
-                    // A container that holds itself is not looked into again.
-                    let entered = self.containers.insert(container as usize, 0).is_ok();
+            // A container that holds itself is not looked into again.
+            match self.containers.insert(container as usize, UNSETTLED) {
+                Ok(Some(HITS)) => return true,
+                Ok(Some(_)) => {}
+                Ok(None) => {
+                    self.failed |= push(&mut self.unsettled, container).is_err();
                     // SAFETY: as above.
-                    let hit = entered && unsafe { self.container_hits(container, depth + 1) };
-                    if hit {
-                        self.containers.replace(container as usize, 1);
+                    if unsafe { self.container_hits(container, depth + 1) } {
+                        return true;
                     }
-                    self.failed |= !entered;
-                    hit
-                },
-                |known| known == 1,
-            );
-            if hit {
-                return true;
+                }
+                Err(Raised) => self.failed = true,
             }
         }
         false
     }
 }
+
+/// A container from which a hit is reached, or may be.
+const HITS: u32 = 0;
+/// One from which none is reached.
+const CLEAN: u32 = 1;
+/// One that was entered for the present object.
+const UNSETTLED: u32 = 2;
 
 /// How deep lists in lists are looked into.
 pub const CONTAINER_DEPTH: usize = 32;

@@ -93,6 +93,14 @@ impl Following {
         Ok(this)
     }
 
+    /// Has the hashes asked for anew, which may have come from a table that was not repaired yet.
+    pub fn forget_hashes(&self) {
+        for reference in &self.hashed {
+            // SAFETY: the weak reference is owned.
+            unsafe { _PyWeakref_SwapHash(reference.as_ptr(), -1) };
+        }
+    }
+
     /// Calls `refuse` for each pair whose new object cannot be weakly referenced, and would be.
     pub fn check(&self, pairs: &Pairs, mut refuse: impl FnMut(&Pair) -> Result<()>) -> Result<()> {
         for redirects in self.redirects.chunk_by(|a, b| a.1 == b.1) {

@@ -1,5 +1,5 @@
-//! What nobody thought of: random remaps of everything, memory that runs out, and swaps while
-//! CPython's tests run.
+//! What nobody thought of: random remaps of everything, memory that runs out, swaps while CPython's
+//! tests run, and random heaps that are compared with a model of the contract.
 //!
 //! A short run of each script; their long runs are in their `--help`.
 
@@ -63,4 +63,15 @@ fn a_swap_done_twice_is_invisible_to_the_release_build() -> Result<()> {
 #[test]
 fn a_swap_done_twice_is_invisible_to_the_debug_build() -> Result<()> {
     script_says("debug", "fuzz/storm.py", FILES, ", 0 fail")
+}
+
+#[test]
+fn the_release_build_does_to_random_heaps_what_the_model_says() -> Result<()> {
+    script_says("release", "fuzz/model.py", &[], ": 0 problems")
+}
+
+#[test]
+fn the_debug_build_does_to_random_heaps_what_the_model_says() -> Result<()> {
+    let graphs = &["--graphs", "500"];
+    script_says("debug", "fuzz/model.py", graphs, ": 0 problems")
 }

@@ -5,6 +5,7 @@ import dataclasses
 import enum
 import gc
 import types
+import typing
 import weakref
 
 from support import Pairs, RemapTestCase, Thing, main
@@ -838,6 +839,100 @@ class SwapTests(RemapTestCase):
         self.assertEqual(C.__mro__, (C, pairs.old, pairs.new, object))
         self.assertEqual(list(d), [pairs.old, pairs.new])
         self.assertDictSound(d)
+
+
+class RollbackTests(RemapTestCase):
+    """Of what Python code does to classes in the middle of a remap."""
+
+    def test_class_made_by_a_metaclass_that_fails(self):
+        made = []
+
+        class M(type):
+            def mro(cls):
+                if armed and not made:
+                    made.append(type("N", (X,), {}))
+                    raise ZeroDivisionError
+                return super().mro()
+        armed = False
+        class A: pass
+        class B: pass
+        class X(A): pass
+        class Y(A, metaclass=M): pass
+        armed = True
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([(A, B)])
+        self.assertEqual(X.__mro__, (X, A, object))
+        self.assertEqual(made[0].__mro__, (made[0], X, A, object))
+        self.assertEqual(X.__subclasses__(), made)
+
+    def test_bases_assigned_by_a_metaclass_that_fails(self):
+        class M(type):
+            def mro(cls):
+                if armed and Y.__bases__ != (Z,):
+                    Y.__bases__ = (Z,)
+                    raise ZeroDivisionError
+                return super().mro()
+        armed = False
+        class A: pass
+        class B: pass
+        class Z: pass
+        class Y(A): pass
+        class W(A, metaclass=M): pass
+        armed = True
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([(A, B)])
+        self.assertEqual(Y.__bases__, (A,))
+        self.assertEqual(Y.__mro__, (Y, A, object))
+        self.assertEqual(A.__subclasses__(), [Y, W])
+        self.assertEqual((B.__subclasses__(), Z.__subclasses__()), ([], []))
+
+
+class AliasTests(RemapTestCase):
+    """What generic aliases and unions know of their arguments."""
+
+    def test_parameter_becomes_a_class(self):
+        T = typing.TypeVar("T")
+        aliases = [list[T], dict[str, T] | None]
+        self.assertEqual([a.__parameters__ for a in aliases], [(T,), (T,)])
+        pairs = [(T, int)]
+        del T
+        gc.remap(pairs)
+        self.assertEqual(aliases, [list[int], dict[str, int] | None])
+        self.assertEqual([a.__parameters__ for a in aliases], [(), ()])
+        for alias in aliases:
+            self.assertRaises(TypeError, lambda: alias[str])
+
+    def test_class_becomes_a_parameter(self):
+        class A: pass
+        aliases = [list[A], dict[str, A] | None]
+        self.assertEqual([a.__parameters__ for a in aliases], [(), ()])
+        pairs = [(A, typing.TypeVar("T"))]
+        del A
+        gc.remap(pairs)
+        self.assertEqual(aliases[0][int], list[int])
+        self.assertEqual(aliases[1][int], dict[str, int] | None)
+
+    def test_rollback(self):
+        T = typing.TypeVar("T")
+        alias = list[T]
+        parameters = alias.__parameters__
+
+        class Key:
+            def __init__(self, value):
+                self.value = value
+
+            def __hash__(self):
+                if armed:
+                    raise ZeroDivisionError
+                return 1
+        armed = False
+        table = {Key(T): 1}
+        armed = True
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([(T, int)])
+        armed = False
+        self.assertIs(alias.__parameters__, parameters)
+        self.assertEqual(len(table), 1)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ be repaired although none of its own references has changed.
 
 import collections
 import dataclasses
+import functools
 import gc
 import typing
 
@@ -374,6 +375,15 @@ class LimitTests(RemapTestCase):
         self.remap(pairs)
         self.check_like_assignment(d, items)
 
+
+class HashOfTheClassTests(RemapTestCase):
+    """The instances hold nothing: another function hashes and compares them."""
+
+    def check_found(self, *tables):
+        for table in tables:
+            for key in list(table):
+                self.assertIn(key, table)
+
     def test_hash_function_replaced(self):
         def make(n):
             return lambda self: hash((n, self.value))
@@ -384,12 +394,227 @@ class LimitTests(RemapTestCase):
                 self.value = value
 
             def __eq__(self, other):
-                return type(other) is C and self.value == other.value
+                return isinstance(other, C) and self.value == other.value
             __hash__ = pairs.old
-        d = {C(i): i for i in range(20)}
-        items = list(d.items())
+
+        class D(C): pass
+        tables = [{C(i): i for i in range(20)}, {D(i) for i in range(20)},
+                  {(1, (D(3),)): 1}]
+        self.remap(pairs, rehashed=3)
+        self.check_found(*tables)
+        self.assertEqual(tables[0][C(7)], 7)
+
+    def test_comparison_replaced(self):
+        pairs = Pairs(lambda self, other: self is other,
+                      lambda self, other: self.value == other.value)
+
+        class C:
+            def __init__(self, value):
+                self.value = value
+
+            __eq__ = pairs.old
+
+            def __hash__(self):
+                return 5
+        table = {C(i // 2): i for i in range(6)}
+        self.remap(pairs, rehashed=1, collisions=3)
+        self.assertEqual(list(table.values()), [1, 3, 5])
+
+    def test_subclass_of_an_old_class(self):
+        def define(n):
+            class A:
+                __slots__ = ("value",)
+
+                def __init__(self, value):
+                    self.value = value
+
+                def __eq__(self, other):
+                    return self.value == other.value
+
+                def __hash__(self):
+                    return hash((n, self.value))
+            return A
+        pairs = Pairs(define(1), define(2))
+
+        class S(pairs.old): pass
+
+        class Bare(pairs.old):
+            __slots__ = ()
+        tables = [{S(i): i for i in range(20)}, {Bare(i) for i in range(20)},
+                  {frozenset([S(1)]): 1}]
+        gc.remap(pairs.list)
+        self.check_found(*tables)
+        self.assertEqual(tables[0][S(7)], 7)
+        self.assertIn(Bare(7), tables[1])
+
+    def test_instances_without_header_for_the_collector(self):
+        def define(n):
+            class A:
+                __slots__ = ()
+
+                def __eq__(self, other):
+                    return type(self) is type(other)
+
+                def __hash__(self):
+                    return n
+            return A
+        pairs = Pairs(define(1), define(2))
+
+        class S(pairs.old):
+            __slots__ = ()
+        table = {S(): 1, (S(), 1): 2}
+        gc.remap(pairs.list)
+        self.check_found(table)
+
+    def test_code_that_is_a_key(self):
+        # Code objects are hashed by their constants.
+        def outer():
+            def inner(): return 1
+            return inner
+        def other():
+            return 2
+        pairs = Pairs(outer().__code__, other.__code__)
+        table = {outer.__code__: 1}
         self.remap(pairs)
-        self.check_like_assignment(d, items)
+        self.check_found(table)
+
+    def test_mapping_itself(self):
+        # Its references stay; its table must be right all the same.
+        pairs = Pairs.things()
+        key = (pairs.old, 1)
+        mapping = {pairs.old: pairs.new, key: key}
+        del pairs
+        gc.remap(mapping)
+        self.check_found(mapping)
+        self.assertEqual([str(x) for x in mapping], ["<old0>", "(<new0>, 1)"])
+
+    def test_pair_that_is_a_key(self):
+        pairs = Pairs.things()
+        key = (pairs.old, 2)
+        pair = (key, key)
+        table = {pair: 1}
+        gc.remap([pair, *pairs.list])
+        self.check_found(table)
+        self.assertEqual(key, (pairs.new, 2))
+
+
+class TangledTests(RemapTestCase):
+    """What hashes are not made of refers back to tables."""
+
+    class Node:
+        def __init__(self, name):
+            self.name = name
+
+        def __eq__(self, other):
+            return self.name == other.name
+
+        def __hash__(self):
+            return hash(self.name)
+
+    def test_attribute_that_is_not_hashed(self):
+        for link in (lambda t: t, lambda t: [t], lambda t: {"tables": [t]},
+                     lambda t: collections.deque([t])):
+            with self.subTest(link=link(None)):
+                pairs = Pairs(self.Node("a"), self.Node("b"))
+                edge = frozenset([pairs.old])
+                edges = {edge: "weight", frozenset([edge]): 2, (edge, 1): 3}
+                pairs.new.graph = link(edges)
+                pairs.new.other = frozenset([frozenset([pairs.new, edge])])
+                gc.remap(pairs.list)
+                self.assertDictSound(edges)
+                self.assertEqual(edges[frozenset([self.Node("b")])], "weight")
+                del pairs.new.graph, pairs.new.other
+
+    def test_order_of_repairs_among_many(self):
+        pairs = Pairs(self.Node("a"), self.Node("b"))
+        tables, key = [], pairs.old
+        for depth in range(8):
+            key = frozenset([key])
+            tables.append({key: depth})
+        pairs.new.tables = tables[::-1]
+        gc.remap(pairs.list)
+        key = pairs.new
+        for depth, table in enumerate(tables):
+            key = frozenset([key])
+            self.assertEqual(table[key], depth)
+        del pairs.new.tables
+
+    def test_hash_of_itself(self):
+        # No hash is right for such a frozenset.
+        class Key:
+            def __init__(self, value):
+                self.value = value
+
+            def __hash__(self):
+                return hash((self.value, 1))
+
+            def __eq__(self, other):
+                return self is other
+        pairs = Pairs(Thing(), None)
+        key = frozenset([pairs.old])
+        table = {key: 1}
+        pairs.list[0] = (pairs.list[0][0], Key(key))
+        with self.assertRaisesRegex(RuntimeError, "depend on itself"):
+            gc.remap(pairs.list)
+        self.assertIs(list(key)[0], pairs.old)
+        self.assertEqual(table, {key: 1})
+        pairs.new.value = None
+
+    def test_lists_in_a_circle(self):
+        class A:
+            def __init__(self, items, path):
+                self.items, self.path = items, path
+
+            def __hash__(self):
+                item = self.items
+                for step in self.path:
+                    item = item[step]
+                return hash(item)
+        pairs = Pairs.things()
+        last, first = [pairs.old], []
+        between = [first]
+        first += [last, between]
+        keys = [A(first, (0, 0)), A(between, (0, 0, 0)), A(last, (0,))]
+        fill = dict.fromkeys(range(1000))
+        tables = [{key: 1, **fill} for key in keys]
+        gc.remap(pairs.list)
+        for key, table in zip(keys, tables):
+            self.assertIn(key, table)
+        first.clear()
+
+
+class LruCacheTests(RemapTestCase):
+
+    def cached(self, maxsize):
+        calls = []
+
+        @functools.lru_cache(maxsize)
+        def function(*args):
+            calls.append(len(args))
+            return len(calls)
+        return function, calls
+
+    def test_bounded_cache_starts_anew(self):
+        for wrap in (lambda x: x, lambda x: (x, 1), lambda x: frozenset([x])):
+            pairs = Pairs.things()
+            function, calls = self.cached(16)
+            function(wrap(pairs.old))
+            function(5)
+            gc.remap(pairs.list)
+            self.assertEqual(function.cache_info().currsize, 0)
+            self.assertEqual(function(wrap(pairs.new)), 3)
+            self.assertEqual(function(wrap(pairs.new)), 3)
+
+    def test_entries_of_an_unbounded_cache_follow_their_keys(self):
+        for wrap in (lambda x: x, lambda x: (x, 1), lambda x: frozenset([x])):
+            pairs = Pairs.things()
+            function, calls = self.cached(None)
+            self.assertEqual(function(wrap(pairs.old)), 1)
+            self.assertEqual(function(5), 2)
+            gc.remap(pairs.list)
+            self.assertEqual(function(wrap(pairs.new)), 1)
+            self.assertEqual(function(5), 2)
+            self.assertEqual(len(calls), 2)
 
 
 class TableTests(RemapTestCase):

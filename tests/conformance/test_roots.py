@@ -81,6 +81,16 @@ class InterpreterTests(RootTestCase):
         finally:
             monitoring.free_tool_id(3)
 
+    def test_name_of_a_tool(self):
+        monitoring = sys.monitoring
+        self.pair = [["".join(["old", " tool"]), "".join(["new", " tool"])]]
+        monitoring.use_tool_id(3, self.pair[0][0])
+        try:
+            self.remap(1)
+            self.assertIs(monitoring.get_tool(3), self.new)
+        finally:
+            monitoring.free_tool_id(3)
+
     def test_lists_of_the_collector(self):
         for name in "garbage", "callbacks":
             with self.subTest(name=name):
@@ -118,6 +128,20 @@ class InterpreterTests(RootTestCase):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 warnings.warn("something")
+            self.assertEqual(len(caught), 1)
+        finally:
+            self.pair[0].reverse()
+            gc.remap(self.pair)
+
+    def test_registry_of_warnings(self):
+        self.pair = [[_warnings._onceregistry, {}]]
+        self.assertEqual(gc.remap(self.pair).left_behind, (0,))
+        try:
+            self.assertIs(_warnings._onceregistry, self.new)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("once")
+                for _ in range(3):
+                    warnings.warn("something")
             self.assertEqual(len(caught), 1)
         finally:
             self.pair[0].reverse()
@@ -247,6 +271,27 @@ class InterpreterTests(RootTestCase):
             """)
         self.assertEqual(out.splitlines(), [
             "(0, 0)", "second ['new', 'new'] {'word': 'new'}"])
+
+    def test_arguments_of_an_exit_function(self):
+        # The tuple and the dict, which only atexit has.
+        out = run_script(self, """
+            import atexit, gc
+            mark = []
+            def show(*args, **kwargs):
+                print(args, kwargs)
+            atexit.register(show, mark, word=mark)
+            pairs = []
+            for x in gc.get_objects():
+                if type(x) is tuple and x and x[0] is mark:
+                    pairs.append((x, ("new", "args")))
+                elif type(x) is dict and x.get("word") is mark:
+                    pairs.append((x, {"other": 1}))
+            del x
+            result = gc.remap(pairs, strict=True)
+            print(result.references)
+            """)
+        self.assertEqual(
+            out, "2\n('new', 'args') {'other': 1}\n")
 
     def test_exit_function_that_remaps(self):
         out = run_script(self, """
@@ -424,6 +469,35 @@ class ThreadTests(RootTestCase):
             sys.settrace(None)
         self.assertEqual(result.left_behind, (1,))
         self.assertGreater(len(pair[0][0]), 2)
+
+    def test_exception_that_waits_for_its_thread(self):
+        import ctypes
+        class Old(Exception): pass
+        class New(Exception): pass
+        ready, go = threading.Lock(), threading.Lock()
+        ready.acquire()
+        go.acquire()
+        seen = []
+
+        def work():
+            try:
+                ready.release()
+                go.acquire()
+                for _ in range(10**6):
+                    pass
+            except Exception as error:
+                seen.append(type(error))
+        thread = threading.Thread(target=work)
+        thread.start()
+        ready.acquire()
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(thread.ident), ctypes.py_object(Old))
+        pairs = [(Old, New)]
+        del Old
+        gc.remap(pairs)
+        go.release()
+        thread.join()
+        self.assertEqual(seen, [New])
 
     def test_hooks_of_asynchronous_generators(self):
         before = sys.get_asyncgen_hooks()

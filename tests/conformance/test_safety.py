@@ -12,7 +12,7 @@ from support import RemapTestCase, main, no_leak_check, run_script
 
 
 @no_leak_check("nothing of it happens in this process")
-class SafetyTests(RemapTestCase):
+class SafetyTestCase(RemapTestCase):
 
     prelude = """
         import collections, functools, gc, itertools, operator, types
@@ -36,6 +36,9 @@ class SafetyTests(RemapTestCase):
         out = run_script(self, textwrap.dedent(self.prelude)
                          + textwrap.dedent(source) + "\nprint('alive')\n")
         self.assertEqual(out, "alive\n")
+
+
+class SafetyTests(SafetyTestCase):
 
     def test_values_of_the_namespace_of_a_builtin_type(self):
         self.check("""
@@ -296,6 +299,451 @@ class SafetyTests(RemapTestCase):
                      "600"], capture_output=True, text=True, timeout=300)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertRegex(done.stdout, "^alive: ")
+
+
+class CircleTests(SafetyTestCase):
+    """What C code follows without a look back leads to no circle."""
+
+    circles = """
+        import csv, io, traceback
+        from itertools import *
+        def f(): pass
+        def circle(make, *uses):
+            # Two of them on something, and then on each other.
+            base = make.base()
+            one = make(base)
+            two = make(one)
+            pairs = [[base, two]]
+            del base, two
+            refused = isinstance(remap(*pairs), TypeError)
+            for use in uses:
+                attempt(use, one)
+            assert refused, (make, uses)
+        def of(base):
+            def decorate(make):
+                make.base = base
+                return make
+            return decorate
+        """
+
+    def check(self, source):
+        super().check(textwrap.dedent(self.circles) + textwrap.dedent(source))
+
+    def test_iterators(self):
+        self.check("""
+            for make in (
+                    chain, chain.from_iterable, cycle, accumulate, pairwise,
+                    groupby, enumerate, zip, csv.reader, zip_longest,
+                    lambda i: islice(i, 5), lambda i: map(abs, i),
+                    lambda i: takewhile(bool, i), lambda i: starmap(max, i),
+                    lambda i: dropwhile(bool, i), lambda i: batched(i, 2),
+                    lambda i: filter(None, i), lambda i: filterfalse(None, i),
+                    lambda i: compress(i, repeat(1)),
+                    lambda i: compress(repeat(1), i)):
+                circle(of(lambda: iter([1, 2, 3]))(lambda i: make(i)), next)
+            """)
+
+    def test_mapping_proxies(self):
+        self.check("""
+            circle(of(dict)(lambda d: types.MappingProxyType(d)), len,
+                   hash, repr, iter, lambda m: m["a"], lambda m: m | {},
+                   lambda m: m == {}, lambda m: "a" in m)
+            """)
+
+    def test_functions_on_functions(self):
+        self.check("""
+            class Partial(functools.partial): pass
+            class Property(property): pass
+            def base():
+                return lambda *args: args
+            for make in (functools.partial, Partial, staticmethod, classmethod,
+                         property, Property):
+                circle(of(base)(lambda f: make(f)), repr, hash,
+                       lambda f: f(), lambda f: f.__isabstractmethod__,
+                       lambda f: f.__name__, lambda f: f.__doc__)
+            """)
+
+    def test_streams(self):
+        self.check("""
+            circle(of(lambda: io.BytesIO(b"abc"))(lambda b: io.BufferedReader(b)),
+                   lambda b: b.read(1), lambda b: b.closed, repr)
+            """)
+
+    def test_code(self):
+        self.check("""
+            import marshal
+            def outer():
+                def inner(): pass
+                return inner
+            pairs = [[outer().__code__, outer.__code__]]
+            assert isinstance(remap(*pairs), TypeError)
+            hash(outer.__code__), outer.__code__ == outer.__code__.replace()
+            marshal.dumps(outer.__code__)
+            """)
+
+    def test_tracebacks_and_groups_of_exceptions(self):
+        self.check("""
+            def raised():
+                try:
+                    1 / 0
+                except ZeroDivisionError as e:
+                    return e.__traceback__
+            last = raised()
+            between = types.TracebackType(last, last.tb_frame, 0, 1)
+            first = types.TracebackType(between, last.tb_frame, 0, 1)
+            assert isinstance(remap((last, first)), TypeError)
+            traceback.format_tb(first)
+            error = ValueError()
+            group = ExceptionGroup("a", [ExceptionGroup("b", [error])])
+            assert isinstance(remap((error, group)), TypeError)
+            traceback.format_exception(group)
+            """)
+
+    def test_circles_that_a_program_can_make(self):
+        self.check("""
+            error = ValueError()
+            group = ExceptionGroup("a", [KeyError()])
+            other = LookupError()
+            group.__cause__, other.__cause__ = other, error
+            pairs = [[error, group]]
+            del error
+            assert not isinstance(remap(*pairs), TypeError)
+            traceback.format_exception(group)
+            for make in (lambda x: [x], lambda x: {1: x}, lambda x: vars(x),
+                         lambda x: types.SimpleNamespace(x=x)):
+                o = O()
+                holder = make(o)
+                pairs = [[o, holder]]
+                del o
+                assert not isinstance(remap(*pairs), TypeError), make
+                attempt(repr, holder)
+            """)
+
+
+class InterpreterTests(SafetyTestCase):
+    """What the interpreter takes for granted."""
+
+    def test_constants(self):
+        self.check("""
+            def call(): return dict(alpha=1, beta=2)
+            def define():
+                def inner(a=1000, b=2000): return a, b
+                return inner()
+            class P:
+                __match_args__ = ("x", "y")
+                x, y = 1, 2
+            def match(value):
+                match value:
+                    case P(x=1, y=2): return 1
+                    case {"alpha": 1, "beta": 2}: return 2
+            for function, args in (
+                    (call, ()), (define, ()), (match, (P(),)),
+                    (match, ({"alpha": 1, "beta": 2},))):
+                for n in range(50):
+                    function(*args)
+                for at, constant in enumerate(function.__code__.co_consts):
+                    if type(constant) is not tuple:
+                        continue
+                    del constant
+                    for new in (3.5, [1], ("a", "b", "c"), ("a",), (1, 2.5),
+                                collections.namedtuple("N", "a b")("x", "y")):
+                        pairs = [[function.__code__.co_consts[at], new]]
+                        expected = attempt(function, *args)
+                        done = remap(*pairs)
+                        junk()
+                        now = attempt(function, *args)
+                        if isinstance(done, TypeError):
+                            assert str(now) == str(expected)
+            """)
+
+    def test_fresh_constants(self):
+        # Not yet untracked by a collection.
+        self.check("""
+            gc.disable()
+            space = {}
+            exec("def f(): return dict(alpha=1, beta=2)", space)
+            pairs = [[space["f"].__code__.co_consts[-1], 3.5]]
+            assert isinstance(remap(*pairs), TypeError), remap(*pairs)
+            space["f"]()
+            """)
+
+    def test_rollback_after_a_move_to_a_typed_field(self):
+        self.check("""
+            class H:
+                armed = None
+                def __init__(self, v): self.v = v
+                def __hash__(self):
+                    if H.armed:
+                        H.armed()
+                        raise ZeroDivisionError
+                    return hash(self.v)
+            new = (1, 2, 3)
+            def f(a=1): return a
+            def move_from_doc():
+                f.__defaults__ = new if f.__doc__ is new else None
+                f.__doc__ = None
+            def move_from_module():
+                del f.__module__
+                f.__defaults__ = new
+            for name, move in (("__doc__", move_from_doc),
+                               ("__module__", move_from_module)):
+                f.__defaults__ = (7,) if name == "__doc__" else None
+                o = [O()]
+                setattr(f, name, o[0])
+                table = {H(o[0]): 1}
+                H.armed = move
+                assert isinstance(attempt(gc.remap, [(o[0], new)]),
+                                  ZeroDivisionError)
+                H.armed = None
+                assert type(f.__defaults__) is tuple
+                f()
+            """)
+
+    def test_rollback_of_a_frame_that_is_another_now(self):
+        self.check("""
+            import threading
+            class It:
+                def __iter__(self): return self
+                def __next__(self): return 1
+            it, old = It(), [1]
+            go, inloop, end = (threading.Event() for _ in range(3))
+            def first(a, x):
+                go.wait()
+            def second():
+                for _ in it:
+                    inloop.set()
+                    if end.wait(): break
+            def work(x):
+                first(None, x.pop())
+                second()
+            thread = threading.Thread(target=work, args=([old],))
+            thread.start()
+            class H:
+                armed = False
+                def __init__(self, v): self.v = v
+                def __hash__(self):
+                    if H.armed:
+                        go.set()
+                        inloop.wait()
+                        raise ZeroDivisionError
+                    return 1
+            table = {H(old): 1}
+            H.armed = True
+            pairs = [(old, it)]
+            assert isinstance(attempt(gc.remap, pairs), ZeroDivisionError)
+            end.set()
+            thread.join()
+            """)
+
+    def test_finalizer_at_the_start(self):
+        # What an earlier call has kept is released by the next.
+        self.check("""
+            text = ["foo_bar", "_baz_qux"]
+            key = "".join(text)
+            space = {}
+            class Old:
+                def __del__(self):
+                    sys.intern(key)
+                    exec("def f():\\n for i in range(9): %s" % key, space)
+            import sys
+            box = [Old()]
+            sorted([1], key=lambda v: gc.remap([(box[0], 1.5)]).visited)
+            box.clear()
+            done = remap((key, 3.25))
+            assert isinstance(done, TypeError) or "f" not in space, done
+            if "f" in space:
+                attempt(space["f"])
+            """)
+
+    def test_names_of_classes_are_told_without_python_code(self):
+        self.check("""
+            class Key:
+                def __hash__(self): return hash("__module__")
+                def __eq__(self, other):
+                    called.append(other)
+                    return False
+            called = []
+            class A: __slots__ = ()
+            class B: __slots__ = ()
+            D = type("D", (A,), {Key(): 1, "__module__": "m"})
+            class S(A): __slots__ = ()
+            called.clear()
+            remap((A, B))
+            assert not called, called
+            """)
+
+    def test_instruction_on_the_stack(self):
+        # A coroutine goes on at an instruction that is an int on its stack.
+        self.check("""
+            @types.coroutine
+            def pause(): yield 1
+            class Manager:
+                async def __aenter__(self): pass
+                async def __aexit__(self, *error): await pause()
+            async def work():
+                async with Manager(): 1 / 0
+            for new in (10 ** 23, 2 ** 61 - 1, -1, True):
+                coroutine = work()
+                coroutine.send(None)
+                ints = [x for x in gc.get_referents(coroutine)
+                        if type(x) is int]
+                for old in ints:
+                    remap((old, new))
+                attempt(coroutine.send, None)
+            """)
+
+    def test_attributes_of_the_thread(self):
+        self.check("""
+            class Key:
+                def __hash__(self): return hash("Py_Repr")
+                def __eq__(self, other):
+                    called.append(other)
+                    return False
+            called = []
+            old, new = O(), O()
+            class Holder:
+                def __repr__(self): return "x"
+            repr([Holder()])
+            for d in gc.get_objects():
+                if type(d) is dict and "Py_Repr" in d:
+                    items = list(d.items())
+                    d.clear()
+                    d[Key()] = 1
+                    d.update(items)
+            called.clear()
+            remap((old, new))
+            assert not called, called
+            """)
+
+    def test_end_of_the_interpreter(self):
+        self.check("""
+            import sys
+            class Last:
+                gc, modules = gc, sys.modules
+                def __del__(self):
+                    self.gc.remap([(self.modules, {})])
+                    [{} for i in range(100)]
+            sys.modules["last"] = types.ModuleType("last")
+            sys.modules["last"].value = Last()
+            """)
+
+    def test_fork_in_the_middle(self):
+        self.check("""
+            import os, threading, warnings
+            warnings.simplefilter("ignore")
+            begun, done = threading.Event(), threading.Event()
+            class H:
+                armed = False
+                def __init__(self, v): self.v = v
+                def __hash__(self):
+                    if H.armed:
+                        begun.set()
+                        done.wait()
+                    return hash(self.v)
+            def fork():
+                begun.wait()
+                pid = os.fork()
+                if pid == 0:
+                    gc.collect()
+                    changed = gc.remap([([], 1)])
+                    os._exit(0)
+                status.append(os.waitpid(pid, 0)[1])
+                done.set()
+            status = []
+            thread = threading.Thread(target=fork)
+            thread.start()
+            o = O()
+            table = {H(o): 1}
+            H.armed = True
+            gc.remap([(o, O())])
+            thread.join()
+            assert status == [0], status
+            """)
+
+
+class DirectCallTests(SafetyTestCase):
+    """gc.remap() called by C code, which goes on with what it borrowed."""
+
+    def test_callers(self):
+        self.check("""
+            class Eq:
+                __eq__ = gc.remap
+                __hash__ = None
+            for call in (lambda it: list(map(gc.remap, it)),
+                         lambda it: sorted(it, key=gc.remap),
+                         lambda it: list(filter(gc.remap, it)),
+                         lambda it: functools.reduce(
+                             lambda a, b: gc.remap(b), it, None),
+                         lambda it: list(zip(map(gc.remap, it))),
+                         lambda it: next(map(gc.remap, enumerate(it)))):
+                base = iter([[], []])
+                holder = [base]
+                pairs = [[base, iter([])]]
+                del base
+                inner = itertools.chain([pairs], holder[0])
+                attempt(call, inner)
+                junk()
+                attempt(next, inner)
+            class X: pass
+            for use in (lambda x: x == [(x, 1)], lambda x: [x].index([(x, 1)])):
+                x = X()
+                x.__class__ = type("Y", (), {"__eq__": gc.remap})
+                attempt(use, x)
+                junk()
+            """)
+
+    def test_iterator_of_an_enumeration(self):
+        self.check("""
+            def lines():
+                yield [(it[0], iter("abc"))]
+                yield 2
+            it = []
+            it.append(map(gc.remap, lines()))
+            e = zip(it[0])
+            attempt(next, e)
+            junk()
+            attempt(next, e)
+            """)
+
+    def test_call_among_the_pairs_of_another(self):
+        self.check("""
+            def run(make):
+                pairs = []
+                box = [pairs]
+                inner = make(map(gc.remap, iter(box.pop, None)))
+                outer = zip(inner, inner)
+                pairs.append((inner, iter([O(), O()])))
+                del inner, pairs
+                attempt(gc.remap, outer)
+                junk()
+            for make in (enumerate, itertools.accumulate, itertools.pairwise,
+                         lambda it: itertools.islice(it, 5),
+                         lambda it: itertools.zip_longest(it, it)):
+                run(make)
+            """)
+
+    def test_another_thread_that_waits_in_c_code(self):
+        self.check("""
+            import io, os, threading
+            r, w = os.pipe()
+            stream = open(r)
+            lines = enumerate(stream)
+            def read():
+                found.append(next(lines))
+            found = []
+            thread = threading.Thread(target=read)
+            thread.start()
+            while not thread.is_alive(): pass
+            import time; time.sleep(0.1)
+            pairs = [(stream, iter("xy"))]
+            remap(*pairs)
+            pairs.clear()
+            junk()
+            os.write(w, b"hello\\n")
+            os.close(w)
+            thread.join()
+            assert found == [(0, "hello\\n")], found
+            """)
 
 
 if __name__ == "__main__":

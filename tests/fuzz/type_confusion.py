@@ -2,13 +2,14 @@
 
 In a heap with an instance of every type written in C, one object at a time is
 remapped to something that does not fit: an int, a list, a function, a class,
-another object of its type, an instance of a subclass.  Each remap happens in a
-child process of its own, which then exercises the heap (calls, iterates,
+another object of its type, an instance of a subclass.  A child process makes a
+few such remaps, one after the other, then exercises the heap (calls, iterates,
 prints, pickles, compares, collects) and exits.  It may print what it likes and
-exit with any status: it must not be killed by a signal, and not hang.
+exit with any status: it must not be killed by a signal, and not hang.  If it is,
+each of its remaps is made again in a process of its own.
 
     python tests/fuzz/type_confusion.py                       # 2,000 remaps
-    python tests/fuzz/type_confusion.py --remaps 100000 --jobs 2
+    python tests/fuzz/type_confusion.py --remaps 100000 --batch 25 --jobs 2
     python tests/fuzz/type_confusion.py --seed 1 --only 17    # one of them again
 
 The seed and the numbers of the remaps that fail are printed.
@@ -139,7 +140,7 @@ def replacement(old, kind, others):
 def quietly(call):
     try:
         return call()
-    except (Exception, RecursionError):
+    except BaseException:       # CancelledError is none of Exception
         return None
 
 
@@ -170,29 +171,40 @@ def exercise(world):
 
 
 
-def child(world, targets, number, seed):
-    """One remap; runs in a process of its own."""
+def choose(targets, number, seed):
+    """What it is called, and the pairs of one remap; None if there is none."""
     chooser = random.Random(f"{seed}/{number}")
     random.seed(number)
     old = chooser.choice(targets)
     kind = chooser.choice(KINDS)
     if isinstance(old, World):
-        return
+        return None
     new = quietly(lambda: replacement(old, kind, targets))
     if new is None:
-        return
-    print(f"#{number}: {heap.name_of(type(old))} at "
-          f"{id(old):#x} -> {kind}", flush=True)
+        return None
+    return (f"#{number}: {heap.name_of(type(old))} at {id(old):#x} -> {kind}",
+            [(old, new)])
+
+
+def child(world, targets, numbers, seed):
+    """A few remaps; runs in a process of its own."""
+    chosen = [choose(targets, number, seed) for number in numbers]
     targets.clear()
-    pairs = [(old, new)]
-    del old, new
-    try:
-        print(gc.remap(pairs))
-    except (TypeError, ValueError, RuntimeError, MemoryError) as e:
-        print(f"{type(e).__name__}: {e}")
-    del pairs
+    # A remap may replace the functions that this goes on with.
+    remap, say, flush = gc.remap, print, sys.stdout.flush
+    while chosen:
+        choice = chosen.pop()
+        if choice is None:
+            continue
+        say(choice[0])
+        flush()
+        try:
+            say(remap(choice[1]))
+        except (TypeError, ValueError, RuntimeError, MemoryError) as e:
+            say(f"{type(e).__name__}: {e}")
     exercise(world)
-    print("exercised", flush=True)
+    say("exercised")
+    flush()
 
 
 def watch(pid):
@@ -210,7 +222,7 @@ def watch(pid):
         time.sleep(0.002)
 
 
-def run_one(world, targets, number, seed, log):
+def run_child(world, targets, numbers, seed, log):
     """Forks; returns what watch() returns."""
     pid = os.fork()
     if pid:
@@ -224,32 +236,37 @@ def run_one(world, targets, number, seed, log):
     faulthandler.enable()
     for name in ("SIGTERM", "SIGALRM", "SIGUSR1", "SIGINT"):
         signal.signal(getattr(signal, name), signal.SIG_DFL)
-    child(world, targets, number, seed)
+    child(world, targets, numbers, seed)
     sys.exit(0)
 
 
 def worker(options, first, directory):
-    """Every jobs-th remap from the first on; returns the numbers that
-    failed."""
+    """Every jobs-th batch from the first on; returns how many remaps failed,
+    or batches whose remaps do not fail alone."""
     heap.import_extensions()
     world = World()
     targets = world.targets()
     log = os.path.join(directory, f"log-{first}")
-    failed = []
-    for number in range(first, options.remaps, options.jobs):
-        if options.only is not None and number != options.only:
-            continue
-        if (number - first) % (options.jobs * 500) == 0 and number > first:
-            print(f"{number} of {options.remaps}", flush=True)
-        killed = run_one(world, targets, number, options.seed, log)
-        if killed == 0:
-            if options.only is not None:
-                print(pathlib.Path(log).read_text(errors="replace"))
-            continue
-        failed.append(number)
-        how = "hangs" if killed is None else signal.Signals(killed).name
+    def fails(numbers, shown):
+        killed = run_child(world, targets, numbers, options.seed, log)
+        if killed == 0 and options.only is None or not shown:
+            return killed != 0
+        how = "hangs" if killed is None else killed and signal.Signals(killed).name
         text = pathlib.Path(log).read_text(errors="replace")
-        print(f"remap {number}: {how}\n{text[:6000]}", flush=True)
+        print(f"remap {[*numbers]}: {how}\n{text[:6000]}", flush=True)
+        return killed != 0
+
+    if options.only is not None:
+        return fails([options.only], True)
+    failed = 0
+    size = options.batch
+    for start in range(first * size, options.remaps, options.jobs * size):
+        if start % (100 * size) == 0 and start:
+            print(f"{start} of {options.remaps}", flush=True)
+        numbers = range(start, min(start + size, options.remaps))
+        if fails(numbers, False):
+            alone = sum(fails([number], True) for number in numbers)
+            failed += alone or fails(numbers, True)
     return failed
 
 
@@ -259,6 +276,8 @@ def main():
         description=summary, epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--remaps", type=int, default=2000, metavar="N")
+    parser.add_argument("--batch", type=int, default=10, metavar="N",
+                        help="how many remaps a child makes [default: 10]")
     parser.add_argument("--jobs", type=int, default=1, metavar="N",
                         help="how many processes fork children")
     parser.add_argument("--seed", type=int, default=None)
@@ -268,13 +287,16 @@ def main():
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(10**6)
     if os.environ.get("PYTHONHASHSEED") != "0":
-        # So that a seed names the same objects again.
+        # So that a seed names the same objects again; and what the address
+        # sanitizer finds is a signal, too.
         os.environ["PYTHONHASHSEED"] = "0"
+        os.environ["ASAN_OPTIONS"] = \
+            "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1"
         os.execv(sys.executable, [sys.executable, "-B", *sys.argv,
                                   *(["--seed", str(options.seed)]
                                     if "--seed" not in sys.argv else [])])
     if options.only is not None:
-        options.jobs, options.remaps = 1, options.only + 1
+        options.jobs = 1
     # They wait for nobody: no child needs them.
     warnings.filterwarnings("ignore", "This process .* is multi-threaded")
     print(f"seed {options.seed}", flush=True)
@@ -287,7 +309,7 @@ def main():
     for first in range(options.jobs):
         pid = os.fork()
         if pid == 0:
-            os._exit(min(len(worker(options, first, directory)), 100))
+            os._exit(min(worker(options, first, directory), 100))
         pids.append(pid)
     for pid in pids:
         failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])

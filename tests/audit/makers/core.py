@@ -1094,8 +1094,21 @@ unfilled("Objects/genobject.c", "async_gen_wrapped_val_traverse_change",
          "o->agw_val", "see builtins.async_generator_wrapped_value")
 unfilled("Objects/typeobject.c", "subtype_traverse_change", "*dictptr",
          "only where C code made the type")
-for field in ("tstate->current_exception", "tstate->exc_state.exc_value",
-              "tstate->context",
-              "((_PyThreadStateImpl*)tstate)->asyncio_running_loop"):
-    unfilled("Python/remap.c", "_PyRemap_TraverseThreads", field,
-             "held by a thread and no object: tests/conformance")
+for function, fields in {
+        "_PyRemap_TraverseThreads": """
+            tstate->current_exception tstate->exc_state.exc_value
+            tstate->context ((_PyThreadStateImpl*)tstate)->asyncio_running_loop
+            tstate->c_traceobj tstate->c_profileobj tstate->async_exc
+            tstate->async_gen_firstiter tstate->async_gen_finalizer""",
+        "traverse_running_frame": "f->f_trace",
+        "traverse_atexit": "callback->func callback->args callback->kwargs",
+        "_PyRemap_TraverseInterpreter": """
+            interp->imports.modules interp->imports.importlib
+            interp->gc.garbage interp->gc.callbacks
+            interp->warnings.filters interp->warnings.once_registry
+            interp->monitoring_tool_names[tool]
+            interp->monitoring_callables[tool][event]
+            _PyRuntime.signals.handlers[signum].func"""}.items():
+    for field in fields.split():
+        unfilled("Python/remap.c", function, field, "held by a thread or by the "
+                 "interpreter, and no object: tests/conformance/test_roots.py")
