@@ -111,7 +111,8 @@ def run_forked(engine: engines.Engine, scenario: scenarios.Scenario) -> dict[str
         if not data:
             died = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else "exit"
             return {"passed": False, "seconds": [], "failure": f"the process died: {died}"}
-        return json.loads(data)
+        # Where the program was is nobody's business, and another place each time.
+        return json.loads(data.replace(str(Path(folder).resolve()).encode(), b"..."))
 
 
 def run_engine(name: str, only: str) -> dict[str, Any]:
