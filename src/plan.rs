@@ -550,12 +550,12 @@ impl Check<'_, '_> {
         let new = self.pairs.pairs[pair].new.as_ptr();
         let (holder, root) = self.place.for_c();
         let mut about = About::reference(&self.pairs.pairs[pair], self.place);
-        // SAFETY: the reference is one to the old object; the pair owns the new one.
-        if !holder.is_null()
-            && self.constants.contains(holder as usize)
-            && unsafe { _PyRemap_CheckConstant(current, new) } < 0
-        {
-            return self.refusals.note(-1, about);
+        if !holder.is_null() && self.constants.contains(holder as usize) {
+            // SAFETY: the reference is one to the old object; the pair owns the new one.
+            let status = unsafe { _PyRemap_CheckConstant(current, new) };
+            if status < 0 {
+                return self.refusals.note(status, about);
+            }
         }
         if same_change(change, PyObject_ChangeField) {
             let field = slot.cast::<PyChangeField>();
