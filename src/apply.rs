@@ -16,7 +16,7 @@ use crate::addresses::AddressMap;
 use crate::allocator::Pinned;
 use crate::ffi::*;
 use crate::pairs::{Pair, Pairs};
-use crate::plan::{Bases, Plan, same_change};
+use crate::plan::{Bases, Plan, Refusals, same_change};
 use crate::weakrefs::Moved;
 
 /// One changed reference.
@@ -217,8 +217,15 @@ impl Transaction<'_> {
                 check(_PyType_SaveBases(class, new.as_ptr(), saved.as_ptr()))?;
             }
             self.saved_bases = Some(saved);
-            for Bases { class, new, .. } in bases {
-                check(_PyType_SetBases(class.as_ptr().cast(), new.as_ptr()))?;
+            for bases in bases {
+                let class = bases.class.as_ptr();
+                if _PyType_SetBases(class.cast(), bases.new.as_ptr()) < 0 {
+                    // Not an exception of a metaclass's `mro()`.
+                    if PyErr_Occurred() == PyExc_TypeError {
+                        Refusals::annotate(&self.pairs.pairs[bases.pair], class)?;
+                    }
+                    return Err(Raised);
+                }
             }
         }
         Ok(())

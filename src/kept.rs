@@ -15,7 +15,7 @@ use crate::pairs::Pairs;
 /// What the transaction and the pairs held.
 struct Payload {
     committed: Committed,
-    _old: Vec<Owned>,
+    old: Vec<Owned>,
 }
 
 /// Room for what will be kept, made while failure is still possible.
@@ -52,10 +52,7 @@ impl Kept {
             return;
         };
         old.extend(pairs.pairs.into_iter().map(|pair| pair.old));
-        let value = Payload {
-            committed,
-            _old: old,
-        };
+        let value = Payload { committed, old };
         // SAFETY: `payload` has the layout of the value and belongs to the node from here on.
         unsafe {
             payload.write(value);
@@ -72,6 +69,36 @@ impl Drop for Kept {
                 _PyRemap_Keep(node, std::ptr::null_mut(), None);
                 std::alloc::dealloc(payload.cast(), Layout::new::<Payload>());
             }
+        }
+    }
+}
+
+/// For each pair, the references to its old object that are kept here from earlier calls.
+pub fn references(pairs: &Pairs) -> Result<Vec<isize>> {
+    let mut counter = Counter {
+        pairs,
+        counts: Vec::new(),
+    };
+    for _ in 0..pairs.len() {
+        push(&mut counter.counts, 0)?;
+    }
+    // SAFETY: the visitor takes a `Counter`.
+    unsafe { _PyRemap_VisitKept(Some(count), (&raw mut counter).cast()) };
+    Ok(counter.counts)
+}
+
+struct Counter<'a> {
+    pairs: &'a Pairs,
+    counts: Vec<isize>,
+}
+
+unsafe extern "C" fn count(payload: *mut c_void, arg: *mut c_void) {
+    // SAFETY: `arg` is the `Counter`; what is kept was written by `Kept::finish`.
+    let (counter, payload) =
+        unsafe { (&mut *arg.cast::<Counter<'_>>(), &*payload.cast::<Payload>()) };
+    for old in &payload.old {
+        if let Some(pair) = counter.pairs.find(old.as_ptr()) {
+            counter.counts[pair] += 1;
         }
     }
 }

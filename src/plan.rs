@@ -10,6 +10,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::cycles;
 use crate::ffi::*;
+use crate::kept;
 use crate::left_behind::{Holders, LeftBehind, Place};
 use crate::pairs::{Pair, Pairs};
 use crate::scan::{Findings, ROOTS};
@@ -21,6 +22,8 @@ pub struct Bases {
     pub new: Owned,
     /// The references to old objects among the old bases.
     pub references: usize,
+    /// One of the pairs that they are of.
+    pub pair: usize,
 }
 
 /// What will be changed; everything in it is kept alive until the remap ends.
@@ -101,8 +104,9 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     };
     // Before the plan makes references of its own.
     let mut candidates = Vec::new();
-    for index in 0..pairs.len() {
-        push(&mut candidates, references_to_change(pairs, index))?;
+    let kept = kept::references(pairs)?;
+    for (index, kept) in kept.into_iter().enumerate() {
+        push(&mut candidates, references_to_change(pairs, index) - kept)?;
     }
     plan.weak = Following::new(findings.weak)?;
     let mut refusals = Refusals::new()?;
@@ -375,6 +379,7 @@ impl Classes {
                     class: Owned::of(class.cast()),
                     new,
                     references,
+                    pair: first,
                 },
             )
         }
@@ -436,12 +441,19 @@ impl<'a> About<'a> {
 }
 
 /// The exceptions that say why the remap is refused.
-struct Refusals(Owned);
+pub struct Refusals(Owned);
 
 impl Refusals {
     fn new() -> Result<Self> {
         // SAFETY: makes a new list.
         Ok(Self(Owned::from_new(unsafe { PyList_New(0) })?))
+    }
+
+    /// Raises the one exception that is set, with what it is about.
+    pub fn annotate(pair: &Pair, holder: Object) -> Result<()> {
+        let mut this = Self::new()?;
+        this.note(-1, About::reference(pair, Place::Object(holder)))?;
+        this.raise()
     }
 
     /// Keeps the exception that a negative status stands for.

@@ -46,12 +46,14 @@ macro_rules! themes {
 }
 
 themes! {
+    anywhere
     borrowed
     c_modules
     classes
     concurrency
     contexts
     dicts
+    edges
     errors
     foreign
     frames

@@ -88,7 +88,8 @@ def killed_by(python):
     if done.returncode:
         reasons = [line for line in done.stdout.splitlines()
                    if line.startswith(("parity:", "types:", "fields:"))
-                   and " of " not in line.split(":")[1][:12]]
+                   and " of " not in line.split(":")[1][:12]
+                   and not line.endswith(" objects compared")]
         return f"audit ({(reasons or done.stdout.splitlines() or ['crash'])[0]})"
     done = run([python, HERE / "fields.py"], env=environment)
     if done.returncode:

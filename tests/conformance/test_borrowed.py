@@ -580,5 +580,18 @@ class AliveTests(RemapTestCase):
             """)
 
 
+class KeptTests(RemapTestCase):
+    """What is kept for C code is not left behind."""
+
+    def test_swaps_below_native_code(self):
+        pairs = Pairs.swap(Thing("a"), Thing("b"))
+        items = [pairs.old]
+        results = list(map(lambda turn: gc.remap(pairs.list, strict=True),
+                           range(4)))
+        self.assertEqual({r.left_behind for r in results}, {(0, 0)})
+        self.assertIs(items[0], pairs.list[0][0])
+        gc.collect()
+
+
 if __name__ == "__main__":
     main()

@@ -428,6 +428,19 @@ class RefusalTests(RemapTestCase):
         self.assertIs(exc.new, B)
         self.assertIs(exc.holder, B)
 
+    def test_bases_without_a_linearisation(self):
+        class M: pass
+        class A: pass
+        class C(M, A): pass
+        class New(M): pass
+        for old, new in (A, New), (A, M):
+            exc = self.refusal([(old, new)])
+            self.assertIs(exc.old, A)
+            self.assertIs(exc.new, new)
+            self.assertIs(exc.holder, C)
+            self.assertEqual(exc.others, ())
+            self.assertEqual(C.__mro__, (C, M, A, object))
+
     def test_pair(self):
         exc = self.refusal([(None, 1)])
         self.assertIsNone(exc.old)

@@ -627,6 +627,53 @@ class InterpreterTests(SafetyTestCase):
             sys.modules["last"].value = Last()
             """)
 
+    def test_daemon_in_the_middle_at_the_end(self):
+        self.check("""
+            import threading, time
+            class Slow:
+                def __hash__(self):
+                    time.sleep(0)
+                    return 1
+            def loop():
+                pairs = [(O(), O())]
+                pairs.append(pairs[0][::-1])
+                slow = {(Slow(), pairs[0][0]): 1}
+                while True:
+                    attempt(gc.remap, pairs)
+            for n in range(3):
+                threading.Thread(target=loop, daemon=True).start()
+            time.sleep(0.05)
+            """)
+
+    def test_table_that_becomes_one_of_strings(self):
+        self.check("""
+            class Key:
+                action = None
+                def __init__(self, v): self.v = v
+                def __hash__(self):
+                    if Key.action:
+                        action, Key.action = Key.action, None
+                        action()
+                    return hash(self.v)
+                def __eq__(self, other): return self.v == other.v
+            for make in dict, collections.OrderedDict, collections.Counter:
+                for n in (0, 1, 10, 100):
+                    old = O()
+                    tables = [make({Key((old, i)): i for i in range(5)})
+                              for _ in range(3)]
+                    def action():
+                        for table in tables[1:]:
+                            table.clear()
+                            table.update({f"key {i}": i for i in range(n)})
+                    Key.action = action
+                    pairs = [(old, O())]
+                    del old
+                    attempt(gc.remap, pairs)
+                    for table in tables:
+                        for key in table:
+                            attempt(lambda: table[key])
+            """)
+
     def test_fork_in_the_middle(self):
         self.check("""
             import os, threading, warnings
