@@ -39,6 +39,9 @@ import makers
 
 HANG = 60       # seconds
 
+# CPython's own C code asserts that it is never asked to compare one.
+NOT_COMPARED = ("decimal.SignalDictMixin",)
+
 KINDS = ("int", "list", "function", "class", "same type", "subclass",
          "str", "dict", "instance")
 
@@ -150,8 +153,9 @@ def exercise(world):
         quietly(lambda: repr(x))
         quietly(lambda: str(x))
         quietly(lambda: hash(x))
-        quietly(lambda: x == x)
-        quietly(lambda: x < x)
+        if heap.name_of(type(x)) not in NOT_COMPARED:
+            quietly(lambda: x == x)
+            quietly(lambda: x < x)
         quietly(lambda: len(x))
         quietly(lambda: bool(x))
         quietly(lambda: list(itertools.islice(iter(x), 5)))

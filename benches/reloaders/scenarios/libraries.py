@@ -250,7 +250,7 @@ add("closures of a factory, signature edited twice", """
     "assert held() == 111", again=([("k=0", "k=1"), ("100", "200")],
     "assert held() == 211"))
 add("a timer that is pending", "import threading\nlog = []\ndef f(x=0):\n    log.append(1)",
-    "import m, threading; t = threading.Timer(0.05, m.f); t.start()",
+    "import m, threading; t = threading.Timer(1, m.f); t.start()",
     [("append(1)", "append(2)"), ("x=0", "x=1")], "t.join(); assert m.log == [2]")
 add("call_later with a bound method, call_soon_threadsafe", """
     import asyncio
