@@ -195,9 +195,12 @@ class Outcome:
     def mapping(self):
         """The mapping is a dict of the old objects, and repaired as well."""
         hashes = Hashes(self.nodes)
+        numbers = set()
         for n in self.changed:
             try:
-                hashes(n)
+                # Keys that become equal merge there as well.
+                self.undefined |= hashes(n) in numbers
+                numbers.add(hashes(n))
             except Unhashable:
                 self.may_refuse = True
 
