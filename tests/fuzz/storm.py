@@ -78,13 +78,14 @@ class Storm:
             self.schedule()
 
     def swap(self):
-        objects = gc.get_objects()
+        objects, remap = gc.get_objects(), gc.remap
         for _ in range(PAIRS):
             pairs = self.choose(objects)
             if pairs is None:
                 continue
+            # Between the two remaps no Python code may run: it may be what is swapped.
             try:
-                gc.remap(pairs)
+                remap(pairs)
             except Exception as e:
                 if "during a garbage collection" in str(e):
                     self.schedule()
@@ -92,19 +93,19 @@ class Storm:
                 self.refused += 1
                 self.reasons[str(e)[:60]] += 1
                 continue
-            self.swap_back(pairs)
+            # Or the tests see it.  Theirs may be the __eq__ that fails, or that
+            # changes the very table that is being repaired.
+            left = 20
+            while left:
+                try:
+                    remap(pairs)
+                    break
+                except Exception:
+                    left -= 1
+                    if not left:
+                        raise
             self.swaps += 1
         self.waiting = False
-
-    def swap_back(self, pairs):
-        """Or the tests see it.  Theirs may be the __eq__ that fails, or that
-        changes the very table that is being repaired."""
-        for _ in range(20):
-            try:
-                return gc.remap(pairs)
-            except Exception as e:
-                error = e
-        raise error
 
     def choose(self, objects):
         """Two objects of one type, as the pairs of a swap."""
