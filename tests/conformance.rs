@@ -1,6 +1,7 @@
-//! The contract of `gc.remap`, case by case: the scripts in `tests/conformance`, on release and debug.
+//! The contract of `gc.remap`, case by case: the scripts in `tests/conformance`, on release and debug,
+//! and on the build with AddressSanitizer with `cargo xtask test --flavour asan`.
 //!
-//! Invariant: every script of the folder is a test here, on both flavours.
+//! Invariant: every script of the folder is a test here, on each flavour.
 
 mod common;
 
@@ -40,6 +41,12 @@ macro_rules! themes {
         mod debug {
             $(#[test] fn $theme() -> anyhow::Result<()> {
                 super::conform("debug", stringify!($theme))
+            })*
+        }
+
+        mod asan {
+            $(#[test] #[ignore = "needs the asan build"] fn $theme() -> anyhow::Result<()> {
+                super::conform("asan", stringify!($theme))
             })*
         }
     };

@@ -19,11 +19,14 @@ import faulthandler
 import gc
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import unittest
 import weakref
 
 DEBUG = hasattr(sys, "gettotalrefcount")
+ASAN = "--with-address-sanitizer" in sysconfig.get_config_var("CONFIG_ARGS")
+BUILD = "debug" if DEBUG else "asan" if ASAN else "release"
 
 # sys.getrefcount() says this much or more of immortal objects.
 IMMORTAL = 1 << 30
@@ -375,6 +378,6 @@ def main():
     result.printErrors()
     sys.stderr.flush()
     broken = len(result.failures) + len(result.errors)
-    print(f"Ran {len(tests)} tests on a {'debug' if DEBUG else 'release'} "
-          f"build: {broken or 'no'} failures")
+    print(f"Ran {len(tests)} tests on a {BUILD} build: "
+          f"{broken or 'no'} failures")
     sys.exit(1 if broken or not tests else 0)

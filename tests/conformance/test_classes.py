@@ -113,6 +113,71 @@ class InstanceTests(RemapTestCase):
                 self.assertIs(type(a), pairs.old)
                 self.assertIs(holder[0], pairs.old)
 
+    def test_the_first_field_that_differs(self):
+        def xy():
+            return make("A", __slots__=("y", "x"))
+        cases = [
+            (make("A"), make("B", __slots__=("x",)), "__dict__",
+             "'x' instead of '__dict__'"),
+            (make("A"), make("B", __slots__=("__dict__",)), "__weakref__",
+             "no '__weakref__'"),
+            (make("A", __slots__=()), make("B", __slots__=("__weakref__",)),
+             "__weakref__", "'__weakref__' besides"),
+            (xy(), make("B", __slots__=("z", "x")), "y", "'z' instead of 'y'"),
+            (xy(), make("B", (make("C", __slots__=("x",)),), __slots__=("z",)),
+             "y", "'z' instead of 'y'"),
+            (xy(), make("B", __slots__=("x",)), "y", "no 'y'"),
+            (xy(), make("B", __slots__=("x", "y", "z")), "z", "'z' besides"),
+            (xy(), make("B", (xy(),)), "__dict__", "'__dict__' besides"),
+            (xy(), make("B", (list,), __slots__=()), "object",
+             "'list' instead of 'object'"),
+            (make("A", (dict,)), make("B", (make("C", (list,)),)), "dict",
+             "'list' instead of 'dict'"),
+        ]
+        for old, new, field, text in cases:
+            with self.subTest(field=field, text=text):
+                instance = old()
+                with self.assertRaisesRegex(TypeError, ": " + text) as raised:
+                    gc.remap([(old, new)])
+                self.assertEqual(raised.exception.field, field)
+                self.assertIs(raised.exception.holder, instance)
+
+    def test_the_first_field_that_differs_in_a_base(self):
+        class A:
+            __slots__ = ("x",)
+
+        class B:
+            __slots__ = ("y",)
+
+        class Derived(A):
+            pass
+        with self.assertRaisesRegex(TypeError, ": 'y' instead of 'x'") as raised:
+            gc.remap([(A, B)])
+        self.assertEqual(raised.exception.field, "x")
+        self.assertIs(raised.exception.holder, Derived)
+        self.assertEqual(Derived.__bases__, (A,))
+
+    def test_names_of_slots_run_no_python_code(self):
+        ran = []
+
+        class Name(str):
+            def __eq__(self, other):
+                ran.append(other)
+                return True
+            __hash__ = str.__hash__
+
+            def __repr__(self):
+                ran.append(self)
+                return "name"
+        A, B, C = (make("A", __slots__=(Name(name), )) for name in "xxy")
+        instance = A()
+        ran.clear()
+        gc.remap([(A, B)])
+        self.assertIs(type(instance), B)
+        with self.assertRaisesRegex(TypeError, "'y' instead of 'x'"):
+            gc.remap([(B, C)])
+        self.assertEqual(ran, [])
+
     def test_an_instance_that_is_replaced_need_not_fit(self):
         # It is made anew by who calls, and goes with its class.
         class Old:

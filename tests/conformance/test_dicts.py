@@ -591,6 +591,46 @@ class OrderedDictTests(RemapTestCase):
         self.remap(pairs, collisions=1, dropped=2)
         self.check_order(d, [("c", 3), (pairs.new, "old's")])
 
+    def test_collision_of_keys_with_one_hash(self):
+        # What they are now cannot tell them apart, and neither can the hash.
+        for moved in "abc":
+            for before in (False, True):
+                with self.subTest(moved=moved, after_a_remap=before):
+                    keys = {name: Clash(name) for name in "abc"}
+                    d = collections.OrderedDict(
+                        (keys[name], name) for name in "abc")
+                    if before:
+                        first = Clash("first")
+                        d[first] = d.pop(keys["c"])
+                        gc.remap([(first, keys["c"])])
+                    d.move_to_end(keys[moved])
+                    self.check_order(d, [(key, key.name) for key in d])
+                    last = next(reversed(d.values()))
+                    new = Clash("new")
+                    gc.remap([(key, new) for key in keys.values()])
+                    self.check_order(d, [(new, last)])
+
+    def test_collision_undone(self):
+        keys = [Clash(name) for name in "abc"]
+        d = collections.OrderedDict((key, key.name) for key in keys)
+        d.move_to_end(keys[0])
+        items = list(d.items())
+
+        class Raises:
+            def __hash__(self):
+                raise ZeroDivisionError
+
+        # A table that is repaired after the other one has been.
+        for later in ({}, collections.OrderedDict()):
+            later[keys[2]] = 1
+            with self.assertRaises(ZeroDivisionError):
+                gc.remap([(keys[0], keys[1]), (keys[2], Raises())])
+            self.check_order(d, items)
+        del later
+        gc.collect()
+        gc.remap([(keys[0], keys[1])])
+        self.check_order(d, [(keys[1], "a"), (keys[2], "c")])
+
     def test_string_key(self):
         pairs = Pairs(fresh_str("the old"), tuple([1]))
         d = collections.OrderedDict()

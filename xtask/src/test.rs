@@ -15,10 +15,12 @@ use crate::suite;
 #[command(after_help = "Examples:\n  \
     cargo xtask test                      # everything, on release and debug interpreters\n  \
     cargo xtask test --flavour asan dict  # the tests with `dict` in their names, on the asan build too\n  \
+    cargo xtask test --flavour asan asan  # those that are about that build alone\n  \
     cargo xtask test --cpython-suite      # CPython's whole suite, patched against unpatched\n  \
     cargo xtask test -- --list            # arguments after -- go to the test runner")]
 pub struct Args {
-    /// Have GC_REMAP_FLAVOUR name this one for tests that run on one interpreter
+    /// Have GC_REMAP_FLAVOUR name this one for tests that run on one interpreter; those that need
+    /// the asan build run only with `asan`
     #[arg(long, value_enum)]
     flavour: Option<Flavour>,
     /// Compile with N jobs at once [default: the number of processors]
@@ -58,15 +60,23 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(&cargo);
     let listing = args.runner.iter().any(|arg| arg == "--list");
+    let asan = args.flavour == Some(Flavour::Asan);
     if proc::output(proc::command(&cargo).args(["nextest", "--version"])).is_ok() {
         let verb = if listing { "list" } else { "run" };
         command
             .args(["nextest", verb, "--workspace"])
             .args(&args.filter);
+        if asan {
+            command.args(["--run-ignored", "all"]);
+        }
         command.args(args.runner.iter().filter(|arg| *arg != "--list"));
     } else {
         command.args(["test", "--workspace"]).args(&args.filter);
-        command.arg("--").args(&args.runner);
+        command.arg("--");
+        if asan {
+            command.arg("--include-ignored");
+        }
+        command.args(&args.runner);
     }
     command.current_dir(&project.root);
     if let Some(flavour) = args.flavour {

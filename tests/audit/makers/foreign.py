@@ -128,7 +128,8 @@ def foreign_function():
 
     flags = ((1, "text" + os.urandom(4).hex(), Thing()),)
     prototype = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_char_p)
-    function = prototype(("PyRun_SimpleString", ctypes.pythonapi), flags)
+    # Whatever it is called with, it takes nothing.
+    function = prototype(("Py_IsInitialized", ctypes.pythonapi), flags)
     function.argtypes = (ctypes.c_char_p,)
     function.restype = Checked
     function.errcheck = Thing()
