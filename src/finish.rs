@@ -103,6 +103,10 @@ pub struct Unfinished {
 impl Unfinished {
     /// Drops the last references to old objects.
     pub fn finish(self, mut clock: Clock, draft: Draft) -> Owned {
+        for pair in &self.pairs.pairs {
+            // SAFETY: the pair owns the object.
+            unsafe { _PyRemap_ForgetBorrowed(pair.old.as_ptr()) };
+        }
         drop(self.exclusive);
         // Finalizers run here, and may do anything.
         drop(self.plan);

@@ -2,8 +2,8 @@
 //!
 //! The walk asks of each object only whether it refers to an old object, and of each edge only its
 //! address: the referent is not touched. Where an old object is one that the collector does not
-//! track, it may be held by tuples, dicts and code objects that are not tracked either; only then
-//! the walk goes into those ([`Depth::Untracked`]).
+//! track, it may be held by tuples, dicts and code objects that are not tracked either, and a
+//! `tzinfo` by a `datetime`; only then the walk goes into those ([`Depth::Untracked`]).
 //!
 //! A second walk (and more, one for each level of nesting that the walk meets in the wrong order)
 //! is made only if something that changes is hashed by value: it finds who is hashed by that, and
@@ -74,7 +74,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
         // SAFETY: the pair owns `old`.
         unsafe {
             let bare_class = is_type(old) && !collects_instances(old.cast());
-            if bare_class || !is_tracked(old) {
+            if bare_class || !is_tracked(old) || _PyRemap_MayBeHeldUnseen(old) != 0 {
                 depth = Depth::Untracked;
             }
             strings |= is_exact(old, &raw mut PyUnicode_Type);
@@ -549,7 +549,10 @@ impl<'a> Walk<'a> {
             let container = (is_exact(object, &raw mut PyTuple_Type)
                 || is_exact(object, &raw mut PyDict_Type))
                 && !is_tracked(object)
-                || !_PyRemap_CodeConstants(object).is_null();
+                || !_PyRemap_CodeConstants(object).is_null()
+                || !collects_instances(kind)
+                    && (*kind).tp_traverse.is_some()
+                    && traverse_change_of(object).is_some();
             let bare = !collects_instances(kind)
                 && (self.pairs.find(kind.cast()).is_some()
                     || (self.bare_classes).is_some_and(|classes| classes.contains(kind as usize)));

@@ -57,7 +57,7 @@ def audit_types(audit, made):
         name = heap.name_of(cls)
         if name in alive:
             continue
-        if cls.__flags__ & heap.HAVE_GC and name not in makers.UNMAKEABLE:
+        if name not in makers.UNMAKEABLE:
             audit.problem("types", f"no instance of {name}")
     for name, reason in sorted(makers.UNMAKEABLE.items()):
         if any(heap.name_of(cls) == name for cls in exact):

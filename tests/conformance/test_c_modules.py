@@ -4,6 +4,7 @@ indices, C functions, tables keyed by address."""
 import _json
 import _pickle
 import csv
+import datetime
 import decimal
 import gc
 import io
@@ -15,6 +16,7 @@ import queue
 import struct
 import typing
 import warnings
+import zoneinfo
 
 from support import (Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
                      main, run_script)
@@ -637,6 +639,101 @@ class QueueTests(RemapTestCase):
         self.remap(pairs)
         for i in range(7):
             self.assertIs(q.get(), pairs.new_at(i))
+
+
+class Zone(datetime.tzinfo):
+
+    def __init__(self, hours):
+        self.hours = hours
+
+    def utcoffset(self, _):
+        return datetime.timedelta(hours=self.hours)
+
+    def dst(self, _):
+        return None
+
+
+class DatetimeTests(RemapTestCase):
+    """The collector does not know a datetime, whose tzinfo may be anybody's."""
+
+    def zones(self):
+        return Pairs(Zone(1), Zone(5))
+
+    def test_tzinfo(self):
+        class Sub(datetime.datetime):
+            pass
+        for kind in (datetime.datetime, Sub):
+            for make in (lambda x: [x], lambda x: (x,), lambda x: {"a": (x,)}):
+                with self.subTest(kind=kind):
+                    pairs = self.zones()
+                    holder = make(kind(2020, 1, 1, tzinfo=pairs.old))
+                    self.remap(pairs)
+                    when = holder
+                    while type(when) is not kind:
+                        when = [*(when.values() if type(when) is dict
+                                  else when)][0]
+                    self.assertIs(when.tzinfo, pairs.new)
+                    self.assertEqual(when, kind(2020, 1, 1, tzinfo=pairs.new))
+
+    def test_tzinfo_of_a_time(self):
+        pairs = self.zones()
+        holder = [datetime.time(3, tzinfo=pairs.old)]
+        self.remap(pairs)
+        self.assertIs(holder[0].tzinfo, pairs.new)
+
+    def test_hash(self):
+        pairs = self.zones()
+        moments = [datetime.datetime(2020, 1, 1, 12, tzinfo=pairs.old),
+                   datetime.time(12, tzinfo=pairs.old)]
+        table = {moment: "value" for moment in moments}
+        frozen = frozenset(moments)
+        nested = {(moments[0],): 1}
+        hash(frozen)
+        self.remap(pairs, rehashed=3)
+        for moment, kind, args in zip(moments, (datetime.datetime, datetime.time),
+                                      ((2020, 1, 1, 12), (12,))):
+            equal = kind(*args, tzinfo=pairs.new)
+            self.assertEqual(hash(moment), hash(equal))
+            self.assertEqual(table[equal], "value")
+            self.assertIn(equal, frozen)
+            self.assertNotIn(kind(*args, tzinfo=Zone(1)), table)
+        self.assertEqual(frozen, frozenset(moments))
+        self.assertEqual(hash(frozen), hash(frozenset(moments)))
+        self.assertIn((moments[0],), nested)
+
+    def test_moments_that_become_equal(self):
+        pairs = self.zones()
+        d = {datetime.datetime(2020, 1, 1, 12, tzinfo=pairs.old): 1,
+             datetime.datetime(2020, 1, 1, 12, tzinfo=pairs.new): 2}
+        gc.remap(pairs.list)
+        self.assertEqual([*d.values()], [2])
+
+    def test_undone(self):
+        class Raises(Zone):
+            def utcoffset(self, _):
+                raise ZeroDivisionError
+        pairs = Pairs(Zone(1), Raises(5))
+        moment = datetime.datetime(2020, 1, 1, tzinfo=pairs.old)
+        table = {moment}
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap(pairs.list)
+        self.assertIs(moment.tzinfo, pairs.old)
+        self.assertIn(datetime.datetime(2020, 1, 1, tzinfo=Zone(1)), table)
+
+    def test_it_must_be_one(self):
+        for new in (None, Thing(), Zone):
+            pairs = Pairs(Zone(1), new)
+            moment = datetime.datetime(2020, 1, 1, tzinfo=pairs.old)
+            self.refused(pairs, TypeError,
+                         "tzinfo of .*datetime.* must be datetime.tzinfo")
+            self.assertIs(moment.tzinfo, pairs.old)
+
+    def test_zones_of_the_library(self):
+        pairs = Pairs(zoneinfo.ZoneInfo.no_cache("Europe/Paris"),
+                      datetime.timezone(datetime.timedelta(hours=9)))
+        moment = datetime.datetime(2020, 1, 1, tzinfo=pairs.old)
+        self.remap(pairs)
+        self.assertEqual(moment.utcoffset(), datetime.timedelta(hours=9))
 
 
 class DecimalTests(RemapTestCase):

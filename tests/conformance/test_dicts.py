@@ -5,6 +5,8 @@ import gc
 import types
 import weakref
 
+import _testcapi
+
 from support import Key, Pairs, RemapTestCase, Thing, fresh_int, fresh_str, main
 
 
@@ -148,6 +150,56 @@ class ValueTests(RemapTestCase):
         self.assertIs(u[pairs.new], pairs.new)
         self.assertEqual(c[pairs.new], 1)
         self.assertIs(c[2], pairs.new)
+
+
+class VersionTests(RemapTestCase):
+    """What ma_version_tag says: the dict is not the one that was looked at."""
+
+    def changes(self, d, pairs):
+        before = _testcapi.dict_get_version(d)
+        self.remap(pairs)
+        self.assertNotEqual(_testcapi.dict_get_version(d), before)
+
+    def test_value(self):
+        pairs = Pairs.things()
+        self.changes({"a": pairs.old}, pairs)
+        self.changes({1: pairs.new}, Pairs(pairs.new, pairs.old))
+
+    def test_key(self):
+        pairs = Pairs.things()
+        self.changes({pairs.old: 1}, pairs)
+
+    def test_key_that_is_hashed_by_the_old_one(self):
+        pairs = Pairs.things()
+        self.changes({(pairs.old,): 1}, pairs)
+
+    def test_namespace(self):
+        pairs = Pairs.things()
+        instance = types.SimpleNamespace(a=pairs.old)
+        self.changes(vars(instance), pairs)
+
+    def test_undone(self):
+        class Raises:
+            def __hash__(self):
+                versions.append(_testcapi.dict_get_version(d))
+                raise ZeroDivisionError
+        pairs, versions = Pairs(Thing(), Raises()), []
+        d = {"a": pairs.old}
+        table = {pairs.old}
+        versions.append(_testcapi.dict_get_version(d))
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap(pairs.list)
+        versions.append(_testcapi.dict_get_version(d))
+        self.assertEqual(len(set(versions)), 3)
+        table.clear()
+
+    def test_not_changed(self):
+        pairs = Pairs.things()
+        d, other = {"a": pairs.new, "b": 1}, {"a": pairs.old}
+        before = _testcapi.dict_get_version(d)
+        self.remap(pairs)
+        self.assertEqual(_testcapi.dict_get_version(d), before)
+        self.assertIs(other["a"], pairs.new)
 
 
 class KeyTests(RemapTestCase):

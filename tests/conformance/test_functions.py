@@ -9,7 +9,8 @@ import gc
 import operator
 import types
 
-from support import Pairs, RemapTestCase, Thing, fresh_int, fresh_str, main
+from support import (ASAN, Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
+                     main, run_script)
 
 HOT = 200
 
@@ -390,6 +391,31 @@ class SpecialisedTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual(run(), 3)
         run.__globals__.clear()
+
+    def test_builtin_function_that_calls_are_specialised_for(self):
+        # The interpreter knows len() by its address, at which there may be
+        # another function later.
+        out = run_script(self, """
+            import gc
+
+            def size(x):
+                return x.__len__()
+            address = id(len)
+            gc.remap([(len, size)])
+            others = []
+            while True:
+                other = [].count
+                if id(other) == address or len(others) > 100_000:
+                    break
+                others.append(other)
+
+            def call(f):
+                for _ in range(1000):
+                    result = f("abc")
+                return result
+            print(id(other) == address, call(other), call(size))
+        """)
+        self.assertIn(out, ["True 0 3\n"] + ASAN * ["False 0 3\n"])
 
     def test_inside_a_running_loop(self):
         # The very next iteration calls the new function.

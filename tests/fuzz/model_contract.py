@@ -173,6 +173,7 @@ class Outcome:
 
     def __init__(self, nodes, pairs):
         self.before = nodes
+        self.old = [a for a, _ in pairs]
         self.changed = changed = {a: b for a, b in pairs if a != b}
         self.nodes = [(name, [changed.get(edge, edge) for edge in edges])
                       for name, edges in nodes]
@@ -196,7 +197,7 @@ class Outcome:
         """The mapping is a dict of the old objects, and repaired as well."""
         hashes = Hashes(self.nodes)
         numbers = set()
-        for n in self.changed:
+        for n in self.old:
             try:
                 # Keys that become equal merge there as well.
                 self.undefined |= hashes(n) in numbers
