@@ -418,7 +418,7 @@ class RefusalTests(RemapTestCase):
         self.assertIs(exc.old, A)
         self.assertIs(exc.new, B)
         self.assertIs(exc.holder, a)
-        self.assertIsNone(exc.field)
+        self.assertEqual(exc.field, "__dict__")
 
     def test_bases(self):
         class A: pass
