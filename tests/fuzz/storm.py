@@ -22,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 # Not test_set: it iterates over sets that the storm repairs, which may raise
 # RuntimeError by contract, and has keys whose __eq__ is random.
@@ -45,6 +46,10 @@ FILES = """
 # storm itself stands on.
 LEFT_ALONE = ("frame", "module", "type", "code", "cell", "traceback")
 
+
+# regrtest's audit hook hears of the swap back, and could refuse it if it were
+# a function of another signature by then.
+AUDIT_HOOK = "_test_audit_hook"
 
 PAIRS = 5       # that are swapped, one after the other, each time
 
@@ -116,7 +121,9 @@ class Storm:
                 if len(same) > 1:
                     a, b = self.random.sample(same, 2)
                     mine = (self, self.__dict__, objects, same)
-                    if not any(x is y for x in (a, b) for y in mine):
+                    if not any(x is y for x in (a, b) for y in mine) and not (
+                            kind is types.FunctionType
+                            and AUDIT_HOOK in (a.__name__, b.__name__)):
                         return [(a, b), (b, a)]
         return None
 
