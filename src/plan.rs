@@ -171,6 +171,17 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     }
     classes_with_properties(&findings.types, &properties, &mut plan)?;
 
+    for pair in &pairs.pairs {
+        // SAFETY: the pair owns both.
+        unsafe {
+            let class = _PyRemap_FindOwnNew(pair.old.as_ptr());
+            if !class.is_null() {
+                _PyRemap_RaiseOwnNew(class, pair.new.as_ptr());
+                let about = About::reference(pair, Place::Object(class.cast()));
+                refusals.note(-1, about)?;
+            }
+        }
+    }
     if let Some(index) = cycles::find(pairs)? {
         let pair = &pairs.pairs[index];
         // SAFETY: the pair owns both.

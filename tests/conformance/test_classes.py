@@ -1,9 +1,11 @@
 """gc.remap() and classes: instances, bases, MRO, caches, metaclasses."""
 
+import _random
 import abc
 import dataclasses
 import enum
 import gc
+import random
 import types
 import typing
 import weakref
@@ -847,6 +849,24 @@ class OtherPlacesTests(RemapTestCase):
         self.assertIs(ref(), a)
         del a
         self.assertIsNone(ref())
+
+
+class NativeNewTests(RemapTestCase):
+    """The type knows its C function as tp_new, and loses it with __new__."""
+
+    def test_new_of_a_mutable_type(self):
+        new = _random.Random.__new__
+        for replacement in (len, [].append, object.__new__, lambda cls: 1):
+            with self.subTest(replacement=replacement):
+                with self.assertRaisesRegex(
+                        TypeError, "__new__ of '_random.Random' by a "
+                        f"'{type(replacement).__name__}' object: the C function"
+                ) as raised:
+                    gc.remap([(new, replacement)])
+                self.assertIs(raised.exception.holder, _random.Random)
+                self.assertIs(_random.Random.__new__, new)
+                self.assertEqual(random.Random(1).random(),
+                                 _random.Random(1).random())
 
 
 class SwapTests(RemapTestCase):
