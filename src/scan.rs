@@ -5,11 +5,12 @@
 //! track, it may be held by tuples, dicts and code objects that are not tracked either, and a
 //! `tzinfo` by a `datetime`; only then the walk goes into those ([`Depth::Untracked`]).
 //!
-//! A second walk (and more, one for each level of nesting that the walk meets in the wrong order)
-//! is made only if something that changes is hashed by value: it finds who is hashed by that, and
-//! which tables have it as a key.
+//! A second walk (and a few more, where what is hashed by value is nested) is made only if something
+//! that changes is hashed by value: it finds who is hashed by that, and which tables have it as a
+//! key.
 //!
-//! Invariant: no Python code runs, nothing is written, and no memory is allocated per object.
+//! Invariant: no Python code runs, nothing is written, and no memory is allocated per object, unless
+//! what is hashed by value is nested deeply ([`add_all_levels`]).
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -286,6 +287,10 @@ fn tuples_of_classes(types: &[*mut PyTypeObject]) -> Result<AddressMap> {
     Ok(owned)
 }
 
+/// After so many walks, of which each finds one level of nesting or more, the levels are searched
+/// for in one go.
+const WALKS: usize = 2;
+
 /// Adds all that is hashed by a member of `value_hashed`, at any depth, and finds its holders.
 ///
 /// `members` are those that it has.
@@ -302,7 +307,10 @@ fn close_over_hashes(
     for &object in &findings.holders {
         seen.insert(object as usize, 0)?;
     }
-    loop {
+    for walks in 0.. {
+        if walks >= WALKS {
+            add_all_levels(pairs, depth, &mut members, &mut findings.value_hashed)?;
+        }
         findings.weak.join(members, &mut findings.value_hashed)?;
         let mut found = Vec::new();
         let filter = Filter::new(&findings.value_hashed)?;
@@ -345,7 +353,85 @@ fn close_over_hashes(
             }
         }
         if members.is_empty() {
-            return Ok(());
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Adds what is hashed by `members` through references of its own, at any depth: a linked list of
+/// tuples has as many levels as it has cells.
+fn add_all_levels(
+    pairs: &Pairs,
+    depth: Depth,
+    members: &mut Vec<Object>,
+    value_hashed: &mut AddressMap,
+) -> Result<()> {
+    let nowhere = AddressMap::default();
+    let filter = Filter::new(&nowhere)?;
+    let mut walk = Walk::new(pairs, &filter, depth, false);
+    walk.exempts = false;
+    let mut edges = Edges {
+        all: Vec::new(),
+        holder: std::ptr::null_mut(),
+    };
+    walk.heap(|_, object, _| {
+        // SAFETY: the walk hands over living objects; the visitor takes the edges.
+        unsafe {
+            if _PyRemap_HasValueHash(type_of(object)) == 0 {
+                return Ok(());
+            }
+            edges.holder = object;
+            check(traverse(object, Some(record_edge), (&raw mut edges).cast()))
+        }
+    })?;
+    edges.all.sort_unstable();
+    let mut at = 0;
+    while let Some(&member) = members.get(at) {
+        at += 1;
+        for holder in edges.holders(member) {
+            if value_hashed.insert(holder as usize, 0)?.is_none() {
+                push(members, holder)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Who is hashed by whom: the referent and its holder.
+type Edge = (Object, Object);
+
+/// Those of one object at a time are added.
+struct Edges {
+    all: Vec<Edge>,
+    holder: Object,
+}
+
+impl Edges {
+    /// The holders of an object, once the edges are sorted.
+    fn holders(&self, referent: Object) -> impl Iterator<Item = Object> {
+        let first = self.all.partition_point(|edge| edge.0 < referent);
+        (self.all[first..].iter())
+            .take_while(move |edge| edge.0 == referent)
+            .map(|edge| edge.1)
+    }
+}
+
+unsafe extern "C" fn record_edge(referent: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is the `Edges`, which nothing else uses during a traversal; a referent is
+    // alive.
+    unsafe {
+        let edges = &mut *arg.cast::<Edges>();
+        let kind = type_of(referent);
+        // What has no references is hashed by nothing else.
+        if (*kind).tp_traverse.is_none() || _PyRemap_HasValueHash(kind) == 0 {
+            return 0;
+        }
+        let edge = (referent, edges.holder);
+        if push(&mut edges.all, edge).is_err() {
+            -1
+        } else {
+            0
         }
     }
 }

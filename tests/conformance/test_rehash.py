@@ -118,6 +118,33 @@ class DepthTests(RemapTestCase):
         self.assertSetSound(s)
         self.assertEqual(result.collisions, 0)
 
+    def test_a_linked_list_of_tuples(self):
+        # As many levels as cells: a walk of the heap for each would not end.
+        pairs = Pairs.things()
+        cells = key = (pairs.old,)
+        for i in range(100_000):
+            if i == 1000:
+                key = cells
+            cells = (i, cells)
+        d = {key: "value"}
+        self.remap(pairs)
+        while len(cells) == 2:
+            self.assertNotIn(pairs.old, cells)
+            cells = cells[1]
+        self.assertIs(cells[0], pairs.new)
+        self.assertEqual(d[key], "value")
+        self.assertDictSound(d)
+
+    def test_a_linked_list_of_instances(self):
+        pairs = Pairs.things()
+        cells = Slotted(pairs.old)
+        for _ in range(30):
+            cells = FrozenSlots((1, Frozen(cells)))
+        d = {cells: "value"}
+        self.remap(pairs)
+        self.assertEqual(d[cells], "value")
+        self.assertDictSound(d)
+
     def test_tuple(self):
         self.check(lambda x: (1, x))
 
