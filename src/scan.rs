@@ -10,7 +10,7 @@
 //! key.
 //!
 //! Invariant: no Python code runs, nothing is written, and no memory is allocated per object, unless
-//! what is hashed by value is nested deeply ([`add_all_levels`]).
+//! what is hashed by value is nested deeply ([`HashEdges`]).
 
 use std::ffi::{CStr, c_int, c_void};
 
@@ -307,9 +307,15 @@ fn close_over_hashes(
     for &object in &findings.holders {
         seen.insert(object as usize, 0)?;
     }
+    let mut edges = None;
     for walks in 0.. {
         if walks >= WALKS {
-            add_all_levels(pairs, depth, &mut members, &mut findings.value_hashed)?;
+            // No Python code runs in a scan: the edges stay as they are.
+            let edges = match &edges {
+                Some(edges) => edges,
+                None => edges.insert(HashEdges::of_heap(pairs, depth)?),
+            };
+            edges.add_all_levels(&mut members, &mut findings.value_hashed)?;
         }
         findings.weak.join(members, &mut findings.value_hashed)?;
         let mut found = Vec::new();
@@ -359,76 +365,81 @@ fn close_over_hashes(
     Ok(())
 }
 
-/// Adds what is hashed by `members` through references of its own, at any depth: a linked list of
-/// tuples has as many levels as it has cells.
-fn add_all_levels(
-    pairs: &Pairs,
-    depth: Depth,
-    members: &mut Vec<Object>,
-    value_hashed: &mut AddressMap,
-) -> Result<()> {
-    let nowhere = AddressMap::default();
-    let filter = Filter::new(&nowhere)?;
-    let mut walk = Walk::new(pairs, &filter, depth, false);
-    walk.exempts = false;
-    let mut edges = Edges {
-        all: Vec::new(),
-        holder: std::ptr::null_mut(),
-    };
-    walk.heap(|_, object, _| {
-        // SAFETY: the walk hands over living objects; the visitor takes the edges.
-        unsafe {
-            if _PyRemap_HasValueHash(type_of(object)) == 0 {
-                return Ok(());
+/// What is hashed by what, through references of its own: each pair is a referent and its holder,
+/// in order of the referents.
+struct HashEdges(Vec<(Object, Object)>);
+
+impl HashEdges {
+    /// Those between all objects that are hashed by value.
+    fn of_heap(pairs: &Pairs, depth: Depth) -> Result<HashEdges> {
+        let nowhere = AddressMap::default();
+        let filter = Filter::new(&nowhere)?;
+        let mut walk = Walk::new(pairs, &filter, depth, false);
+        walk.exempts = false;
+        let mut recorder = EdgeRecorder {
+            edges: Vec::new(),
+            holder: std::ptr::null_mut(),
+        };
+        walk.heap(|_, object, _| {
+            // SAFETY: the walk hands over living objects; the visitor takes the recorder.
+            unsafe {
+                if _PyRemap_HasValueHash(type_of(object)) == 0 {
+                    return Ok(());
+                }
+                recorder.holder = object;
+                let arg = (&raw mut recorder).cast();
+                check(traverse(object, Some(record_edge), arg))
             }
-            edges.holder = object;
-            check(traverse(object, Some(record_edge), (&raw mut edges).cast()))
-        }
-    })?;
-    edges.all.sort_unstable();
-    let mut at = 0;
-    while let Some(&member) = members.get(at) {
-        at += 1;
-        for holder in edges.holders(member) {
-            if value_hashed.insert(holder as usize, 0)?.is_none() {
-                push(members, holder)?;
-            }
-        }
+        })?;
+        recorder.edges.sort_unstable();
+        Ok(HashEdges(recorder.edges))
     }
-    Ok(())
-}
 
-/// Who is hashed by whom: the referent and its holder.
-type Edge = (Object, Object);
+    /// Adds what is hashed by `members`, at any depth: a linked list of tuples has as many levels
+    /// as it has cells.
+    fn add_all_levels(
+        &self,
+        members: &mut Vec<Object>,
+        value_hashed: &mut AddressMap,
+    ) -> Result<()> {
+        let mut at = 0;
+        while let Some(&member) = members.get(at) {
+            at += 1;
+            for holder in self.holders(member) {
+                if value_hashed.insert(holder as usize, 0)?.is_none() {
+                    push(members, holder)?;
+                }
+            }
+        }
+        Ok(())
+    }
 
-/// Those of one object at a time are added.
-struct Edges {
-    all: Vec<Edge>,
-    holder: Object,
-}
-
-impl Edges {
-    /// The holders of an object, once the edges are sorted.
     fn holders(&self, referent: Object) -> impl Iterator<Item = Object> {
-        let first = self.all.partition_point(|edge| edge.0 < referent);
-        (self.all[first..].iter())
+        let first = self.0.partition_point(|edge| edge.0 < referent);
+        (self.0[first..].iter())
             .take_while(move |edge| edge.0 == referent)
             .map(|edge| edge.1)
     }
 }
 
+/// The argument of the visitor that records edges: those of one holder at a time.
+struct EdgeRecorder {
+    edges: Vec<(Object, Object)>,
+    holder: Object,
+}
+
 unsafe extern "C" fn record_edge(referent: Object, arg: *mut c_void) -> c_int {
-    // SAFETY: `arg` is the `Edges`, which nothing else uses during a traversal; a referent is
+    // SAFETY: `arg` is the recorder, which nothing else uses during a traversal; a referent is
     // alive.
     unsafe {
-        let edges = &mut *arg.cast::<Edges>();
+        let recorder = &mut *arg.cast::<EdgeRecorder>();
         let kind = type_of(referent);
         // What has no references is hashed by nothing else.
         if (*kind).tp_traverse.is_none() || _PyRemap_HasValueHash(kind) == 0 {
             return 0;
         }
-        let edge = (referent, edges.holder);
-        if push(&mut edges.all, edge).is_err() {
+        let edge = (referent, recorder.holder);
+        if push(&mut recorder.edges, edge).is_err() {
             -1
         } else {
             0
