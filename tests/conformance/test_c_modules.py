@@ -3,6 +3,7 @@ indices, C functions, tables keyed by address."""
 
 import _json
 import _pickle
+import cProfile
 import csv
 import datetime
 import decimal
@@ -14,6 +15,7 @@ import operator
 import pickle
 import queue
 import struct
+import tracemalloc
 import typing
 import warnings
 import zoneinfo
@@ -786,6 +788,38 @@ class DecimalTests(RemapTestCase):
     def test_templates(self):
         pairs = Pairs(decimal.BasicContext, Thing())
         self.refused(pairs, TypeError, "basic_context_template of .* must be")
+
+
+class RecordsByAddressTests(RemapTestCase):
+    """What a profiler knows of an object stays with it."""
+
+    def test_code_that_is_being_profiled(self):
+        f = eval("lambda: 1")
+        pairs = Pairs(f.__code__, eval("lambda: 2").__code__)
+        profile = cProfile.Profile()
+        with profile:
+            f()
+            # The profile, which no traversal knows of, keeps the old code.
+            self.remap(pairs, left_behind=(1,))
+            f(), f()
+        calls = {id(entry.code): entry.callcount for entry in profile.getstats()}
+        self.assertEqual(calls[id(pairs.old)], 1)
+        self.assertEqual(calls[id(pairs.new)], 2)
+
+    def test_where_an_object_was_allocated(self):
+        tracemalloc.start()
+        self.addCleanup(tracemalloc.stop)
+        pairs = Pairs(Thing("old"),
+                      Thing("new"))
+        holder = [pairs.old]
+
+        def line(obj):
+            return tracemalloc.get_object_traceback(obj)[0].lineno
+
+        old, new = map(line, pairs.list[0])
+        self.remap(pairs)
+        self.assertEqual(new, old + 1)
+        self.assertEqual(line(holder[0]), new)
 
 
 class TypingTests(RemapTestCase):

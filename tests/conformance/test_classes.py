@@ -755,6 +755,18 @@ class MetaclassTests(RemapTestCase):
         self.assertIsInstance(c, pairs.new)
         self.assertNotIsInstance(c, pairs.old)
 
+    def test_abstract_methods_as_by_assigning_bases(self):
+        namespace = {"f": abc.abstractmethod(returns(1))}
+        pairs = Pairs(abc.ABCMeta("A", (), namespace), abc.ABCMeta("B", (), {}))
+        C, D = (abc.ABCMeta(name, (pairs.old,), {}) for name in "CD")
+        D.__bases__ = (pairs.new,)
+        self.remap(pairs)
+        self.assertEqual(C.__abstractmethods__, D.__abstractmethods__)
+        self.assertEqual(C.__abstractmethods__, {"f"})
+        abc.update_abstractmethods(C)
+        self.assertEqual(C.__abstractmethods__, frozenset())
+        self.assertIsInstance(C(), pairs.new)
+
 
 class OtherPlacesTests(RemapTestCase):
 
