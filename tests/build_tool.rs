@@ -259,6 +259,14 @@ fn patches_go_from_the_tree_to_the_files_and_back() -> Result<()> {
     ensure!(second[0].1.contains("+/* more */\n"));
     assert_eq!(second[1..], first[1..]);
 
+    // In the middle of a rebase the later patches are not there.
+    let rebase = ["rebase", "--quiet", "--exec", "false", "HEAD~1"];
+    ensure!(scratch.git(&rebase).is_err(), "it stops after one commit");
+    let complaint = scratch.refuse(&["patches", "refresh"])?;
+    ensure!(complaint.contains("rebase --continue"), "{complaint}");
+    assert_eq!(scratch.patches()?, second);
+    scratch.git(&["rebase", "--abort"])?;
+
     // A tree made anew from the files is the same tree.
     let tip = scratch.git(&["rev-parse", "HEAD"])?;
     fs::remove_dir_all(scratch.path("build"))?;

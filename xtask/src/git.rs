@@ -77,6 +77,23 @@ impl Git {
         self.run(["rev-parse", "--verify", "--quiet", name]).ok()
     }
 
+    /// What has been begun in the work tree and not been brought to its end, if anything.
+    pub fn under_way(&self) -> Result<Option<&'static str>> {
+        for (file, name) in [
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+            ("MERGE_HEAD", "merge"),
+        ] {
+            let path = self.run(["rev-parse", "--git-path", file])?;
+            if self.work_tree.join(path).exists() {
+                return Ok(Some(name));
+            }
+        }
+        Ok(None)
+    }
+
     pub fn tree_of(&self, commit: &str) -> Result<String> {
         self.run(["rev-parse", "--verify", &format!("{commit}^{{tree}}")])
     }

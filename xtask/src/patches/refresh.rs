@@ -59,8 +59,15 @@ pub fn new(project: &Project, name: &str, message: &str) -> Result<()> {
 }
 
 /// Refreshing from a tree that does not contain the series would delete patches that somebody
-/// else has just added.
+/// else has just added, and in the middle of a rebase those that have not been applied again.
 fn ensure_known(project: &Project, tree: &SourceTree, series: &Series) -> Result<()> {
+    if let Some(what) = tree.git.under_way()? {
+        bail!(
+            "a {what} is under way in {src}, of which HEAD is not the end: \
+             `git -C {src} {what} --continue` or `--abort` first",
+            src = project.show(&project.src())
+        );
+    }
     if tree.edits()?.is_none() {
         return tree.sync(project, series);
     }
