@@ -195,6 +195,7 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         accepted: &mut accepted,
         kept: &mut kept,
         constants: &findings.constants,
+        rebased: &classes.rebased,
         class_changes: Vec::new(),
         place: Place::Root(ROOTS[0].0),
         exempt: false,
@@ -288,12 +289,14 @@ const KEPT: u32 = 1;
 #[derive(Default)]
 struct Classes {
     /// The tuples that are the bases or the MRO of a class, and hold an old class
-    /// ([`ACCOUNTED`]); the tables of subclasses, whose weak references C code trusts; the
-    /// namespaces of static types, which are immutable; and the lists of what `repr()` is showing,
-    /// which are about identity ([`KEPT`]).
+    /// ([`ACCOUNTED`], or [`KEPT`] if others hold them as well); the tables of subclasses, whose
+    /// weak references C code trusts; the namespaces of static types, which are immutable; and the
+    /// lists of what `repr()` is showing, which are about identity ([`KEPT`]).
     excluded: AddressMap,
     /// Namespace to the index of its class.
     namespaces: AddressMap,
+    /// The classes that get new bases.
+    rebased: AddressMap,
 }
 
 impl Classes {
@@ -305,8 +308,9 @@ impl Classes {
         refusals: &mut Refusals,
         accepted: &mut [isize],
     ) -> Result<()> {
+        let mut tuples = ClassTuples::default();
         for (index, &class) in types.iter().enumerate() {
-            // SAFETY: no Python code has run since the scan; a type that is ready has these.
+            // SAFETY: no Python code has run since the scan.
             unsafe {
                 let (bases, mro, namespace) =
                     ((*class).tp_bases, (*class).tp_mro, (*class).tp_dict);
@@ -317,29 +321,25 @@ impl Classes {
                 if !subclasses.is_null() {
                     self.excluded.insert(subclasses as usize, KEPT)?;
                 }
-                if mro.is_null() || bases.is_null() {
+                if bases.is_null() {
                     continue;
                 }
-                let mut inherited = 0;
-                for at in 0..PyTuple_Size(mro) {
-                    let item = PyTuple_GetItem(mro, at);
-                    if let Some(pair) = pairs.find(item)
-                        && item != class.cast()
-                    {
-                        inherited += 1;
-                        accepted[pair] += 1;
-                    }
+                if mro.is_null() {
+                    // C code is making it, and has looked at its bases.
+                    self.excluded.insert(bases as usize, KEPT)?;
+                    continue;
                 }
-                if inherited > 0 || pairs.find(class.cast()).is_some() {
-                    self.excluded.insert(mro as usize, ACCOUNTED)?;
-                    self.excluded.insert(bases as usize, ACCOUNTED)?;
+                let replaced = pairs.find(class.cast()).is_some();
+                if replaced || refers_to_old(pairs, class, mro) {
+                    tuples.add(mro, class, has_new_ancestor(pairs, class))?;
                 }
-                if inherited > 0 {
+                if refers_to_old(pairs, class, bases) {
+                    tuples.add(bases, class, true)?;
                     self.bases(pairs, class, plan, refusals, accepted)?;
                 }
             }
         }
-        Ok(())
+        tuples.account(pairs, &mut self.excluded, accepted)
     }
 
     /// # Safety
@@ -363,7 +363,6 @@ impl Classes {
                 let mut base = PyTuple_GetItem(old, at);
                 if let Some(pair) = pairs.find(base) {
                     references += 1;
-                    accepted[pair] += 1;
                     first = first.or(Some(pair));
                     base = pairs.pairs[pair].new.as_ptr();
                 }
@@ -384,6 +383,7 @@ impl Classes {
                 let about = About::reference(&pairs.pairs[first], Place::Object(class.cast()));
                 return refusals.note(-1, about);
             }
+            self.rebased.insert(class as usize, 0)?;
             push(
                 &mut plan.bases,
                 Bases {
@@ -394,6 +394,108 @@ impl Classes {
                 },
             )
         }
+    }
+}
+
+/// Does a tuple of a class refer to an old class other than itself?
+///
+/// # Safety
+/// All are alive, and no Python code runs.
+unsafe fn refers_to_old(pairs: &Pairs, class: *mut PyTypeObject, tuple: Object) -> bool {
+    // SAFETY: by contract.
+    unsafe { items(tuple) }.any(|item| item != class.cast() && pairs.find(item).is_some())
+}
+
+/// Does a class, or one that it inherits from, get new bases, and with them a new MRO?
+///
+/// # Safety
+/// The class is alive and ready, and no Python code runs.
+unsafe fn has_new_ancestor(pairs: &Pairs, class: *mut PyTypeObject) -> bool {
+    // SAFETY: by contract; the items of an MRO are types.
+    unsafe {
+        items((*class).tp_mro).any(|ancestor| {
+            let ancestor = ancestor.cast::<PyTypeObject>();
+            let bases = (*ancestor).tp_bases;
+            !bases.is_null() && refers_to_old(pairs, ancestor, bases)
+        })
+    }
+}
+
+/// The items of a tuple, borrowed.
+///
+/// # Safety
+/// The tuple is alive, and not changed while the iterator is.
+unsafe fn items(tuple: Object) -> impl Iterator<Item = Object> {
+    // SAFETY: by contract.
+    (0..unsafe { PyTuple_Size(tuple) }).map(move |at| unsafe { PyTuple_GetItem(tuple, at) })
+}
+
+/// The bases or the MRO of a class.
+struct ClassTuple {
+    tuple: Object,
+    class: *mut PyTypeObject,
+    /// The number of classes that have it.
+    classes: isize,
+    /// They get others instead of it.
+    released: bool,
+}
+
+/// Bases and MROs that hold old classes.
+#[derive(Default)]
+struct ClassTuples {
+    tuples: Vec<ClassTuple>,
+    index: AddressMap,
+}
+
+impl ClassTuples {
+    fn add(&mut self, tuple: Object, class: *mut PyTypeObject, released: bool) -> Result<()> {
+        let next = self.tuples.len() as u32;
+        if let Some(known) = self.index.insert(tuple as usize, next)? {
+            let known = &mut self.tuples[known as usize];
+            known.classes += 1;
+            known.released &= released;
+            return Ok(());
+        }
+        push(
+            &mut self.tuples,
+            ClassTuple {
+                tuple,
+                class,
+                classes: 1,
+                released,
+            },
+        )
+    }
+
+    /// Counts the references that go away with their tuple. One that a program or C code holds as
+    /// well stays, and is what it was.
+    fn account(
+        &self,
+        pairs: &Pairs,
+        excluded: &mut AddressMap,
+        accepted: &mut [isize],
+    ) -> Result<()> {
+        for known in &self.tuples {
+            // SAFETY: no Python code has run since the scan.
+            let others = unsafe { _PyRemap_RefCount(known.tuple) } > known.classes;
+            let stays = others || !known.released;
+            // SAFETY: as above.
+            let kept = others || stays && unsafe { refers_to_old(pairs, known.class, known.tuple) };
+            excluded.insert(known.tuple as usize, if kept { KEPT } else { ACCOUNTED })?;
+            // SAFETY: as above.
+            for item in unsafe { items(known.tuple) } {
+                let Some(pair) = pairs.find(item) else {
+                    continue;
+                };
+                if item != known.class.cast() {
+                    accepted[pair] += isize::from(!stays);
+                } else if others {
+                    // What a class says of itself has not been counted.
+                    accepted[pair] -= 1;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -509,6 +611,8 @@ struct Check<'a, 'b> {
     kept: &'a mut Holders<'b>,
     /// Tuples of the constants of code.
     constants: &'a AddressMap,
+    /// Classes that get new bases.
+    rebased: &'a AddressMap,
     class_changes: Vec<(Owned, usize)>,
     /// What is being traversed.
     place: Place,
@@ -563,6 +667,19 @@ impl Check<'_, '_> {
         push(&mut self.class_changes, (Owned::of(instance), pair))
     }
 
+    /// Is a reference that a field keeps changed in another way, or what a class says of itself?
+    ///
+    /// # Safety
+    /// Both are alive.
+    unsafe fn is_accounted(&self, current: Object, holder: Object) -> bool {
+        // SAFETY: by contract; what gets new bases is a type.
+        unsafe {
+            self.rebased.contains(holder as usize)
+                && (*holder.cast::<PyTypeObject>()).tp_base == current.cast()
+                || _PyRemap_IsOwnDescriptor(current, holder) != 0
+        }
+    }
+
     fn ask(&mut self, current: Object, change: changeproc, slot: *mut c_void) -> Result<()> {
         let Some(pair) = self.pairs.find(current).filter(|_| !self.exempt) else {
             return Ok(());
@@ -586,6 +703,9 @@ impl Check<'_, '_> {
             unsafe {
                 let verdict = PyObject_CheckChangeField(field, new);
                 if verdict == Py_CHANGE_KEEP {
+                    if !holder.is_null() && self.is_accounted(current, holder) {
+                        return Ok(());
+                    }
                     return self.kept.add(pair, self.place, field);
                 }
                 // C code that follows such a field does not expect to come back to where it was.

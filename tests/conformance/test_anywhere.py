@@ -590,30 +590,45 @@ class ClassTests(RemapTestCase):
         armed = []
         return Meta, armed
 
-    def test_base_is_replaced_in_mro(self):
-        # The class ends with the bases that it has, or is not made.
-        def action(cls):
-            result.append(gc.remap(pairs.list))
-        result = []
+    def test_base_is_replaced_while_a_class_is_made(self):
+        # The bases have been checked: they must stay until the class is ready.
+        def action(cls=None):
+            with self.assertRaisesRegex(RuntimeError, "while a class is made"):
+                gc.remap(pairs.list)
+            result.append(True)
+
+        class Slots:
+            def __iter__(self):
+                action()
+                return iter(("slot",))
+
+        class Name(str):
+            __hash__ = str.__hash__
+
+            def __eq__(self, other):
+                if armed:
+                    armed.clear()
+                    action()
+                return str.__eq__(self, other)
+
         pairs = Pairs(make("Old", f=lambda self: "old"),
                       make("New", f=lambda self: "new"))
         Meta, armed = self.meta(action)
-        armed.append(True)
-        try:
-            C = Meta("C", (pairs.old,), {})
-        except TypeError:
-            return
-        finally:
-            self.assertEqual(len(result), 1)
-            action = None
-        base = C.__bases__[0]
-        self.assertIn(base, pairs.list[0])
-        self.assertEqual(C.__mro__, (C, base, object))
-        self.assertEqual(C().f(), base.f(None))
-        self.assertIn(C, base.__subclasses__())
-        other, = {*pairs.list[0]} - {base}
-        self.assertNotIn(C, other.__subclasses__())
-        base = other = C = Meta = None
+        for namespace in {}, {"__slots__": Slots()}, {Name("__module__"): 1}:
+            with self.subTest(namespace):
+                result = []
+                armed[:] = [True] if "__slots__" not in namespace else []
+                C = (Meta if not namespace else type)("C", (pairs.old,), namespace)
+                self.assertEqual(len(result), 1)
+                self.assertEqual(C.__mro__, (C, pairs.old, object))
+                self.assertEqual(C.__bases__, (pairs.old,))
+                self.assertIs(C.__base__, pairs.old)
+                self.assertEqual(C().f(), "old")
+        self.assertEqual(C.__name__, "C")
+        # Afterwards it can be replaced.
+        self.assertEqual(gc.remap(pairs.list).left_behind, (0,))
+        self.assertEqual(C().f(), "new")
+        action = C = Meta = None
 
     def test_base_is_replaced_in_mro_while_bases_are_assigned(self):
         def action(cls):

@@ -10,7 +10,8 @@ import types
 import typing
 import weakref
 
-from support import Pairs, RemapTestCase, Thing, main
+from support import (Pairs, RemapTestCase, Thing, external_refcounts, main,
+                     own_references)
 
 
 def make(name, bases=(), /, **namespace):
@@ -530,6 +531,109 @@ class BasesTests(RemapTestCase):
         # What is left of the old subclass has become one of the new base.
         self.assertEqual(pairs.old_at(1).__bases__, (new_base,))
         self.assertIs(pairs.old_at(1).__mro__[0], pairs.old_at(1))
+
+
+class SharedTupleTests(RemapTestCase):
+    """A class gets new bases and a new MRO. The tuples that it had are what
+    they were, and are left behind if somebody else has them."""
+
+    def remaining(self, pairs):
+        return (external_refcounts(pairs)[id(pairs.old)]
+                - own_references(pairs.old))
+
+    def check(self, share, left, holders=("'tuple' object",)):
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        bases = (pairs.old,)
+        classes = [type("C", bases, {}), type("D", bases, {})]
+        del bases
+        shared = share(*classes)
+        before = [id(x) for x in shared]
+        with self.assertRaisesRegex(RuntimeError, "would be left behind"):
+            gc.remap(pairs.list, strict=True)
+        # A tuple that classes share becomes one for each: the new class has
+        # more references than the old one had.
+        result = gc.remap(pairs.list)
+        self.assertEqual(result.left_behind, (left,))
+        gc.collect()
+        self.assertEqual(self.remaining(pairs), left)
+        self.assertEqual([id(x) for x in shared], before)
+        for C in classes:
+            self.assertEqual(C.__bases__, (pairs.new,))
+            self.assertEqual(C.__mro__, (C, pairs.new, object))
+            self.assertEqual(C().f(), 2)
+        self.assertEqual(len(result.holders[0]), len(holders))
+        for text, holder in zip(result.holders[0], holders):
+            self.assertIn(holder, text)
+
+    def test_bases(self):
+        self.check(lambda C, D: C.__bases__, 1)
+
+    def test_mro(self):
+        self.check(lambda C, D: C.__mro__, 1)
+
+    def test_bases_and_mro(self):
+        def share(C, D):
+            shared.append((C.__bases__, D.__mro__))
+            return C.__bases__
+        shared = []
+        self.check(share, 2, ["'tuple' object"] * 2)
+
+    def test_nobody_else(self):
+        pairs = Pairs(make("A"), make("B"))
+        bases = (pairs.old,)
+        classes = [type("C", bases, {}), type("D", bases, {})]
+        del bases
+        result = gc.remap(pairs.list, strict=True)
+        self.assertEqual(result.left_behind, (0,))
+        self.assertEqual(result.holders, ((),))
+        gc.collect()
+        self.assertEqual(self.remaining(pairs), 0)
+        del classes
+
+    def test_mro_of_the_old_class(self):
+        pairs = Pairs(make("A"), make("B"))
+        mro = pairs.old.__mro__
+        result = gc.remap(pairs.list)
+        self.assertEqual(result.left_behind, (1,))
+        self.assertEqual(len(result.holders[0]), 1)
+        self.assertEqual(mro, (pairs.old, object))
+
+    def test_key_of_a_dict(self):
+        pairs = Pairs(make("A"), make("B"))
+        C = make("C", (pairs.old,))
+        table = {C.__bases__: "bases"}
+        self.assertEqual(gc.remap(pairs.list).left_behind, (1,))
+        self.assertEqual(table[(pairs.old,)], "bases")
+        self.assertNotIn(C.__bases__, table)
+
+    def test_mro_that_a_metaclass_made_up(self):
+        class Meta(type):
+            def mro(cls):
+                return [cls, *also, object]
+        also = []
+        pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
+        also.append(pairs.old)
+        C = Meta("C", (), {})
+        self.assertEqual(C().f(), 1)
+        # Nothing tells the metaclass.
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(C.__mro__, (C, pairs.old, object))
+        C.__bases__ = C.__bases__
+        self.assertEqual(C.__mro__, (C, pairs.new, object))
+
+    def test_bases_that_a_metaclass_leaves_out(self):
+        class Meta(type):
+            def mro(cls):
+                return [cls, object]
+        pairs = Pairs(make("A"), make("B"))
+        C = Meta("C", (pairs.old,), {})
+        self.remap(pairs)
+        self.assertEqual(C.__bases__, (pairs.new,))
+        self.assertIs(C.__base__, pairs.new)
+        refused = Pairs(pairs.new, 5)
+        del pairs
+        self.refused(refused, TypeError)
+        self.assertEqual(C.__bases__, (refused.old,))
 
 
 class SuperTests(RemapTestCase):

@@ -370,6 +370,69 @@ class DepthTests(RemapTestCase):
         self.assertSetSound(s)
 
 
+class InFlightTests(RemapTestCase):
+    """gc.remap() called from the middle of an operation on a table: the effect
+    is that of changing the keys, or the table, there."""
+
+    class Key:
+        """Hashed by what it has, which the second comparison replaces."""
+
+        comparisons = 0
+        pairs = Pairs()
+
+        def __init__(self, n, value):
+            self.n = n
+            self.value = value
+
+        def __hash__(self):
+            return hash(self.value)
+
+        def __eq__(self, other):
+            cls = type(self)
+            cls.comparisons += 1
+            if cls.comparisons == 2:
+                gc.remap(cls.pairs.list)
+            return self.n == other.n
+
+    def keys(self):
+        Key = type("Key", (self.Key,), {"pairs": Pairs.things(20)})
+        return [[Key(n, old) for n, (old, _) in enumerate(Key.pairs.list)]
+                for _ in range(2)]
+
+    def check(self, table, keys):
+        """All that is in the table is found, by what is equal to it."""
+        for key in keys:
+            self.assertIn(key, table)
+
+    def test_set_operations_under_way(self):
+        for operation in (set.__eq__, set.issubset, set.intersection, set.union,
+                          set.difference, set.symmetric_difference, set.update):
+            with self.subTest(operation.__name__):
+                keys, others = self.keys()
+                a, b = set(keys), set(others)
+                operation(a, b)
+                self.assertGreater(type(keys[0]).comparisons, 1)
+                self.assertEqual([len(a), len(b)], [20, 20])
+                self.check(a, keys)
+                self.check(b, others)
+
+    def test_key_on_its_way_into_a_table(self):
+        for make, add in ((dict, lambda d, key: d.__setitem__(key, None)),
+                          (dict, lambda d, key: d.setdefault(key)),
+                          (dict, lambda d, key: d.update({key: None})),
+                          (set, set.add), (set, set.discard)):
+            with self.subTest(make):
+                keys, others = self.keys()
+                table = make.fromkeys(keys) if make is dict else make(keys)
+                for other in others:
+                    add(table, other)
+                self.assertGreater(type(keys[0]).comparisons, 1)
+                # One of them may be in it under two hashes; the others are found.
+                self.assertIn(len(table), (0, 1, 20, 21))
+                fresh = make.fromkeys(table) if make is dict else make(table)
+                self.check(fresh, table)
+
+
 class LimitTests(RemapTestCase):
     """What a class says about the hashes of its instances is not followed.
 

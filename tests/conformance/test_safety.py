@@ -301,6 +301,90 @@ class SafetyTests(SafetyTestCase):
                 self.assertRegex(done.stdout, "^alive: ")
 
 
+class CheckedBeforeTests(SafetyTestCase):
+    """C code that has looked at the items of a tuple, and calls Python code
+    before it uses them."""
+
+    def test_sorted_tuples(self):
+        for old, new in (("float(i) + 0.25", "f'x{i}'"), ("f'key {i}'", "10 ** 9 + i"),
+                         ("1000 + i", "float(i)"), ("1000 + i", "10 ** 30 + i"),
+                         ("f'key {i}'", "f'\u20ac {i}'")):
+            with self.subTest(old=old, new=new):
+                self.check(f"""
+                    class Second:
+                        def __init__(self, n): self.n = n
+                        def __lt__(self, other):
+                            if not done:
+                                done.append(remap(*pairs))
+                            return self.n < other.n
+                    done = []
+                    pairs = [({old}, {new}) for i in range(40)]
+                    keys = [old for old, new in pairs] * 2
+                    l = [(keys[i], Second(i)) for i in range(80)]
+                    l.sort()
+                    assert done[0].left_behind == (0,) * 40, done
+                    assert sorted(x.n for _, x in l) == [*range(80)]
+                    if type(pairs[0][1]) is not str:
+                        assert all(k is pairs[x.n % 40][1] for k, x in l), l
+                    """)
+
+    mro = """
+        class Evil:
+            def __hash__(self): return hash("wanted")
+            def __eq__(self, other):
+                if armed and other == "wanted":
+                    armed.clear()
+                    C.__bases__ = (N,)
+                    remap((A, 5), (B, 6))
+                return False
+        class N: pass
+        class B: wanted = 1
+        armed = []
+        import warnings
+        warnings.simplefilter("ignore", RuntimeWarning)
+        """
+
+    def test_mro_in_a_lookup(self):
+        self.check(textwrap.dedent(self.mro) + textwrap.dedent("""
+            class A(B): pass
+            C = type("C", (A,), {Evil(): 1})
+            armed.append(True)
+            assert type(attempt(lambda: C.wanted)) is AttributeError
+            assert not armed and (A, B) == (5, 6)
+            """))
+
+    def test_mro_in_super(self):
+        self.check(textwrap.dedent(self.mro) + textwrap.dedent("""
+            A = type("A", (B,), {Evil(): 1})
+            class C(A):
+                def f(self): return super().wanted
+            c = C()
+            armed.append(True)
+            assert type(attempt(c.f)) is AttributeError
+            assert not armed and (A, B) == (5, 6)
+            """))
+
+    def test_bases_that_are_put_back(self):
+        self.check("""
+            class Meta(type):
+                def mro(cls):
+                    if armed:
+                        armed.clear()
+                        results.append(remap((A, 5), (D, 7)))
+                        raise ValueError
+                    return type.mro(cls)
+            armed, results = [], []
+            class A(metaclass=Meta): pass
+            class N(metaclass=Meta): pass
+            class C(A): pass
+            class D(C): pass
+            armed.append(True)
+            assert type(attempt(setattr, C, "__bases__", (N,))) is ValueError
+            assert type(results[0]) is RuntimeError, results
+            assert C.__bases__ == (A,) and D.__mro__ == (D, C, A, object)
+            """)
+
+
 class CircleTests(SafetyTestCase):
     """What C code follows without a look back leads to no circle."""
 
