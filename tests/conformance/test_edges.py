@@ -13,6 +13,7 @@ import gc
 import io
 import itertools
 import operator
+import os
 import pickle
 import subprocess
 import sys
@@ -21,7 +22,7 @@ import types
 import weakref
 
 from support import (
-    Key, Pairs, RemapTestCase, Thing, fresh_int, main, no_leak_check)
+    ASAN, Key, Pairs, RemapTestCase, Thing, fresh_int, main, no_leak_check)
 
 HOT = 300
 GENERATIONS = range(3)
@@ -1557,10 +1558,15 @@ class MemoryTests(RemapTestCase):
 
     def flat(self, kinds, times):
         """Thousands of remaps of these kinds; all measures come to rest."""
+        # Where freed memory is watched, it is used again after a megabyte, and
+        # who allocated it is not remembered for ever; it grows in larger steps.
+        options = [os.environ.get("ASAN_OPTIONS"), "quarantine_size_mb=1",
+                   "malloc_context_size=1"]
+        env = os.environ | {"ASAN_OPTIONS": ":".join(filter(None, options))}
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-X", "faulthandler", "-c",
-             PROGRAM + "measure(%r, %d)\n" % (kinds, times)],
-            capture_output=True, text=True, timeout=300)
+             PROGRAM + "measure(%r, %d)\n" % (kinds, times * (1 + 2 * ASAN))],
+            capture_output=True, text=True, timeout=300, env=env)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertEqual(done.stdout, "flat\n")
 
