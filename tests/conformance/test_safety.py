@@ -385,6 +385,137 @@ class CheckedBeforeTests(SafetyTestCase):
             """)
 
 
+    slots = """
+        def fresh(text): return "".join([text[:2], text[2:]])
+        class Evil(str):
+            __hash__ = str.__hash__
+            def __eq__(self, other):
+                if armed:
+                    armed.clear()
+                    pairs = [(fresh, new) for fresh, new in zip(names[1:], news)]
+                    results.append(remap(*pairs))
+                return False
+        armed, results = [True], []
+        """
+
+    def test_names_of_slots(self):
+        for names, news in (("['slota', 'slotb', 'slotc']", "[10 ** 20, 10 ** 21]"),
+                            ("['slota', '__dict__']", "['zztop']"),
+                            ("['slota', 'zztop']", "['__dict__']"),
+                            ("['slota'] + ['__weakref__']", "[None]")):
+            for kind in "tuple", "list", "iter":
+                with self.subTest(names=names, kind=kind):
+                    self.check(textwrap.dedent(self.slots) + textwrap.dedent(f"""
+                        names = [fresh(name) for name in {names}]
+                        news = {news}
+                        X = type("X", (), {{Evil("slota"): 1,
+                                           "__slots__": {kind}(names)}})
+                        assert results and not armed
+                        x = X()
+                        for name in {names}:
+                            if not name.startswith("__"):
+                                setattr(x, name, 1)
+                                assert getattr(x, name) == 1
+                        assert hasattr(x, "__dict__") == ("__dict__" in {names})
+                        """))
+
+    def test_names_that_are_sorted(self):
+        self.check(textwrap.dedent(self.slots) + textwrap.dedent("""
+            class Name(Evil):
+                def __lt__(self, other):
+                    less = str.__lt__(self, other)
+                    self == other
+                    return less
+            names = [Name(x) for x in ("slotc", "slotb", "slota")]
+            news = [5, 6]
+            X = type("X", (), {"__slots__": tuple(names)})
+            assert results and not armed
+            X().slota = X().slotb = X().slotc = 1
+            """))
+
+    def test_names_that_members_point_to(self):
+        self.check("""
+            def fresh(text): return "".join([text[:2], text[2:]])
+            pairs = [(fresh("name_of_a_slot"), fresh("another_name"))]
+            X = type("X", (), {"__slots__": (pairs[0][0],)})
+            x = X()
+            # The name of the type's own is not a program's reference.
+            result = gc.remap(pairs)
+            assert result.left_behind == (1,), result
+            pairs.clear()
+            junk()
+            error = attempt(delattr, x, "name_of_a_slot")
+            assert str(error) == "name_of_a_slot", error
+            Y = type("Y", (), {"__slots__": ["name_of_a_slot"]})
+            x.__class__ = Y
+            """)
+
+    def test_arguments_of_aliases_that_are_shown(self):
+        self.check("""
+            class P:
+                def __repr__(self):
+                    results.append(remap((alias.__args__, (int,))))
+                    return "P"
+            for alias, shown in ((list[P(), int, str], "list[P, int, str]"),
+                                 (list[P()] | int | str, "list[P] | int | str")):
+                results = []
+                args = alias.__args__
+                assert repr(alias) == shown, repr(alias)
+                del args
+                assert results[0].references >= 1, results
+                junk()
+            """)
+
+    def test_names_of_keywords(self):
+        self.check("""
+            import os
+            class Index:
+                def __index__(self):
+                    results.append(remap((names[0], 7.5)))
+                    return 999999
+            names, results = ["".join(["opt", "ions"])], []
+            arguments = {"pid": Index(), names[0]: 0}
+            error = attempt(lambda: os.wait4(**arguments))
+            assert type(error) is TypeError, error
+            assert results[0].references, results
+            """)
+
+    def test_type_parameters_of_an_alias(self):
+        self.check("""
+            import sys
+            def outer():
+                type A[T] = list[T]
+                return A
+            def function():
+                def f[T](x): return T
+                return f
+            def cls():
+                class C[T]: pass
+                return C
+            def callback(code, offset):
+                for o in gc.get_objects():
+                    if (type(o) is tuple and len(o) == 1
+                            and type(o[0]).__name__ == "TypeVar"):
+                        pairs = [(o, new)]
+                        del o
+                        results.append(remap(*pairs))
+                        break
+            monitoring = sys.monitoring
+            monitoring.use_tool_id(3, "test")
+            monitoring.register_callback(3, monitoring.events.INSTRUCTION, callback)
+            for make in outer, function, cls:
+                for new in 5.5, [1], "s":
+                    results = []
+                    monitoring.set_events(3, monitoring.events.INSTRUCTION)
+                    made = attempt(make)
+                    monitoring.set_events(3, 0)
+                    assert results
+                    attempt(lambda: made.__type_params__)
+                    attempt(lambda: made.__parameters__)
+                    attempt(lambda: made[int])
+            """)
+
+
 class CircleTests(SafetyTestCase):
     """What C code follows without a look back leads to no circle."""
 
