@@ -284,3 +284,61 @@ add("an operator overloaded for two classes", "class V:\n    def __init__(self, 
 add("copies and deep copies", "class A:\n    def __init__(self):\n        self.x = [1]\n    def f(self, n=1):\n        return 1\n",
     "import m, copy; a = m.A()", [EDIT, ("n=1", "n=2")],
     "b = copy.deepcopy(a); assert type(b) is m.A and b.f() == 2 and b.x == [1] and b.x is not a.x")
+X = "class A:\n    def __init__(self):\n        self.x = 5\n"
+SLOTS = ("class A:", "class A:\n    __slots__ = ('x',)")
+add("abc.ABC gained", "import abc\n" + A, "import m; a = m.A(); a.x = 5; held = [a]", ("class A:", "class A(abc.ABC):"),
+    "assert type(a) is m.A and a.x == 5 and a.f() == 1 and held[0] is a and type(m.A) is m.abc.ABCMeta")
+add("abc.ABC lost", "import abc\nclass A(abc.ABC):\n    def f(self):\n        return 1\n", "import m; a = m.A(); a.x = 5",
+    ("class A(abc.ABC):", "class A:"), "assert type(a) is m.A and a.x == 5 and type(m.A) is type")
+add("abc.ABC gained, with subclasses elsewhere", "import abc\n" + A, "import m, user; b = user.B(); b.x = 5",
+    [("class A:", "class A(abc.ABC):"), ("    def f", "    @abc.abstractmethod\n    def f")],
+    "assert type(b) is user.B and b.x == 5 and b.f() == 1 and user.C().f() == 3\n"
+    "try:\n    user.B()\nexcept TypeError:\n    pass\nelse:\n    assert False\n"
+    "user.C.register(int); assert issubclass(int, m.A)",
+    others={"user.py": "import m\nclass B(m.A):\n    pass\nclass C(m.A):\n    def f(self):\n        return 3\n"})
+add("abc.ABC gained, and abstract with live instances", "import abc\n" + X + "    def f(self):\n        return 1\n", "import m; a = m.A()",
+    [("class A:", "class A(abc.ABC):"), ("    def f", "    @abc.abstractmethod\n    def f"), ("return 1", "return 2")],
+    "assert type(a) is m.A and a.x == 5 and a.f() == 2\ntry:\n    m.A()\nexcept TypeError:\n    pass\nelse:\n    assert False")
+add("typing.Generic gained", "import typing\nT = typing.TypeVar('T')\n" + A, "import m; a = m.A(); a.x = 5",
+    ("class A:", "class A(typing.Generic[T]):"), "assert m.A[int] and a.x == 5 and type(a) is m.A")
+add("type parameters gained, with slots", "class A:\n    __slots__ = ('x',)\n", "import m; a = m.A(); a.x = 5", ("class A:", "class A[T]:"),
+    "assert m.A[int] and a.x == 5 and type(a) is m.A")
+add("a mixin with empty slots added", "class M:\n    __slots__ = ()\n    def g(self):\n        return 5\nclass A:\n    pass\n",
+    "import m; a = m.A(); a.x = 6", ("class A:", "class A(M):"), "assert a.g() == 5 and a.x == 6 and isinstance(a, m.M)")
+add("slots gained, with an abstract subclass elsewhere", X, "import m, user; c = user.C(); user.B.register(dict)", SLOTS,
+    "assert c.f() == 1 and c.x == 5 and isinstance(c, user.B) and isinstance({}, user.B)\n"
+    "try:\n    user.B()\nexcept TypeError:\n    pass\nelse:\n    assert False",
+    others={"user.py": "import abc\nfrom m import A\nclass B(A, abc.ABC):\n    @abc.abstractmethod\n    def f(self): ...\n"
+                       "class C(B):\n    def f(self):\n        return 1\n"})
+add("slots gained, with a descriptor in a subclass elsewhere", X, "import m, user; b = user.B()", SLOTS,
+    "assert user.names == ['d'] and b.x == 5 and user.B.d is vars(user.B)['d']",
+    others={"user.py": "from m import A\nnames = []\nclass D:\n    def __set_name__(self, owner, name):\n        names.append(name)\n"
+                       "class B(A):\n    d = D()\n"})
+add("slots gained, with a metaclass and a subclass elsewhere",
+    "class Meta(type):\n    pass\nclass A(metaclass=Meta):\n    def __init__(self):\n        self.x = 5\n",
+    "import m, user; b = user.B(); Meta = m.Meta", ("    def __init__", "    __slots__ = ('x',)\n    def __init__"),
+    "assert b.x == 5 and type(b) is user.B and type(user.B) is m.Meta is Meta",
+    others={"user.py": "from m import A\nclass B(A):\n    pass"})
+add("a metaclass added, with a subclass elsewhere", "class Meta(type):\n    def g(cls):\n        return 5\n" + A,
+    "import m, user; b = user.B()", ("class A:", "class A(metaclass=Meta):"),
+    "assert type(b) is user.B and b.f() == 11 and type(user.B) is m.Meta and user.B.g() == 5",
+    others={"user.py": "from m import A\nclass B(A):\n    def f(self):\n        return super().f() + 10"})
+for name, hashed in ("a metaclass with __eq__", "lambda cls: 7"), ("a metaclass whose classes are not hashable", "None"):
+    add(name, "class Meta(type):\n    def __eq__(cls, other):\n        return True\n"
+        f"    __hash__ = {hashed}\nclass A(metaclass=Meta):\n    def __init__(self):\n        self.x = 5\n", "import m; a = m.A()",
+        ("    def __init__", "    __slots__ = ('x', 'y')\n    def __init__"),
+        "a.y = 6; assert a.x == 5 and type(a) is m.A and not hasattr(a, '__dict__')")
+add("__hash__ added to a Borg", "class A:\n    _state = {}\n    def __init__(self):\n        self.__dict__ = self._state\n",
+    "import m; a, b = m.A(), m.A(); a.x = 5", ("    def __init__", "    def __hash__(self):\n        return 5\n    def __init__"),
+    "a.x += 1; assert b.x == m.A().x == 6 and vars(a) is vars(b) is m.A._state and hash(a) == 5")
+add("__hash__ added, and the dict of an instance is held", X, "import m; a = m.A(); held = vars(a)",
+    ("    def __init__", "    def __hash__(self):\n        return 5\n    def __init__"),
+    "a.x = 6; assert held['x'] == 6 and vars(a) is held and hash(a) == 5")
+add("slots gained by a class that has __getattribute__", "class A:\n    def __init__(self):\n        self.x, self.ok = 5, True\n"
+    "    def __getattribute__(self, name):\n        if name != 'ok' and not self.ok:\n            raise RuntimeError\n"
+    "        return object.__getattribute__(self, name)\n", "import m; a = m.A()",
+    ("class A:", "class A:\n    __slots__ = ('__dict__', 'y')"), "assert a.x == 5 and type(a) is m.A")
+add("a slot added to a proxy for an object's dict", "class A:\n    __slots__ = ('target',)\n    def __init__(self, target):\n"
+    "        self.target = target\n    @property\n    def __dict__(self):\n        return self.target.__dict__\n",
+    "import m, types; t = types.SimpleNamespace(x=5); a = m.A(t)", ("('target',)", "('target', 'y')"),
+    "assert a.target is t and vars(t) == {'x': 5} and vars(a) is vars(t); a.y = 6")

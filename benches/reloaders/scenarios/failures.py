@@ -56,3 +56,10 @@ add("a metaclass that raises", "class Meta(type):\n    pass\nclass A(metaclass=M
     "class Meta(type):\n    def __new__(*args):\n        raise ValueError\nclass A(metaclass=Meta):\n    x = 2\n",
     "assert m.A is A and type(a) is A and a.x == 1")
 add("a module that exits", F, "import m", "def f():\n    return 2\nimport sys\nsys.exit(3)\n", "assert m.f() == 1")
+PROXY = "class A:\n    __slots__ = ('n', 'target')\n    def __init__(self, target):\n        self.target = target; self.n = 5\n" \
+    "    def __getattr__(self, name):\n        return getattr(self.target, name)\n"
+add("a proxy has no place for its state", PROXY, "import m, types; t = types.SimpleNamespace(x=6); a = m.A(t)", ("('n', ", "("),
+    "assert vars(t) == {'x': 6} and (a.n, a.x) == (5, 6) and type(a) is m.A")
+add("a proxy with a dict has no place for its state", PROXY.replace("    __slots__ = ('n', 'target')\n", ""),
+    "import m, types; t = types.SimpleNamespace(x=6); a = m.A(t); A = m.A", ("class A:", "class A:\n    __slots__ = ('target',)"),
+    "assert vars(t) == {'x': 6} and (a.n, a.x) == (5, 6) and type(a) is m.A is A")

@@ -12,6 +12,7 @@ import abc
 import contextlib
 import dataclasses
 import gc
+import sys
 import types
 import weakref
 from collections import OrderedDict, deque
@@ -19,14 +20,19 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
+import _abc  # type: ignore[import-not-found]
+
 from .codes import same_code
 from .errors import ReloadRefused
+from .functions import is_a
 from .journal import Journal
 from .plan import Plan
 
 _MISSING = object()
 _HEAP_TYPE = 1 << 9
 _IMMUTABLE = 1 << 8
+_HAVE_GC = 1 << 14
+_ABSTRACT = 1 << 20
 
 
 def migrate(plan: Plan, journal: Journal) -> list[tuple[Any, dict[str, Any]]]:
@@ -42,74 +48,90 @@ def migrate(plan: Plan, journal: Journal) -> list[tuple[Any, dict[str, Any]]]:
 
 
 class _Migration:
+    """Classes are known by their ids: metaclasses may say that two of them are equal."""
 
     def __init__(self, plan: Plan, journal: Journal) -> None:
         self.plan = plan
         self.journal = journal
         self.hooked: list[tuple[Any, dict[str, Any]]] = []
-        self._new = {old: new for old, new in plan.classes}
-        self._anew: set[type] = set()
-        self._fields: dict[type, dict[str, Callable[[], Any]]] = {}
-        self._hooks: set[type] = set()
-        self._stranded: set[type] = set()
+        self._new = {id(old): new for old, new in plan.classes}
+        self._forgotten = {id(old): new for new, old in plan.kept.values() if is_a(new, type)}
+        """Classes of drafts for which old ones stay. Until the remap they go with the new ones."""
+        self._wanted: dict[int, type] = {}
+        """Classes whose instances are to be found."""
+        self._anew: set[int] = set()
+        self._fields: dict[int, dict[str, Callable[[], Any]]] = {}
+        self._hooks: set[int] = set()
+        self._stranded: set[int] = set()
         """Classes whose name has come to mean something else."""
 
     def find_classes(self) -> None:
         for old, new in self.plan.replaced.values():
             if isinstance(old, type) and not isinstance(new, type):
-                self._new[old] = _copy_of_class(old, type(old), old.__bases__)
-                self._stranded.add(old)
+                self._new[id(old)] = _copy_of_class(old, type(old), old.__bases__)
+                self._stranded.add(id(old))
+                self._wanted[id(old)] = old
+        drafts = {id(new) for _, new in self.plan.classes}
         for old, new in self.plan.classes:
             moved = layout(old) != layout(new)
             rehash = not moved and hashes_otherwise(old, new)
             fields = new_fields(old, new)
             hook = hasattr(new, "__reload__")
-            if not (moved or rehash or fields or hook):
+            meta = self.plan.former.get(id(type(new)), type(new))
+            if not (moved or rehash or fields or hook or meta is not type(old)):
                 continue
             for cls in _with_subclasses(old):
-                if cls in {new for _, new in self.plan.classes}:
+                if id(cls) in drafts:
                     continue
-                if cls not in self._new and moved:
-                    self._new[cls] = self._clone(cls)
+                if id(cls) not in self._new and (moved or not issubclass(type(cls), meta)):
+                    self._new[id(cls)] = self._clone(cls)
                 if moved or rehash:
-                    self._anew.add(cls)
+                    self._anew.add(id(cls))
                 if hook:
-                    self._hooks.add(cls)
-                self._fields.setdefault(cls, {}).update(fields)
+                    self._hooks.add(id(cls))
+                if fields:
+                    self._fields.setdefault(id(cls), {}).update(fields)
+                if moved or rehash or hook or fields:
+                    self._wanted[id(cls)] = cls
 
     def _clone(self, cls: Any) -> Any:
-        """A subclass elsewhere, made again for the new layout of its base."""
-        bases = tuple(self._new.get(base, base) for base in cls.__bases__)
+        """A subclass elsewhere, made again for the new layout or metaclass of its base."""
+        bases = tuple(self._new.get(id(base), base) for base in cls.__bases__)
+        meta = self._new.get(id(type(cls)), self._forgotten.get(id(type(cls)), type(cls)))
+        for base in bases:
+            if issubclass(type(base), meta):
+                meta = type(base)
         try:
-            made = _copy_of_class(cls, self._new.get(type(cls), type(cls)), bases)
+            made = _copy_of_class(cls, meta, bases)
         except TypeError as error:
             raise ReloadRefused(f"the subclass {_name(cls)} cannot be made anew: {error}") from None
         self.plan.replace(cls, made)
         return made
 
     def find_instances(self) -> None:
-        wanted = self._anew | set(self._fields) | self._hooks | self._stranded
-        if not wanted:
+        if not self._wanted:
             return
-        for instance in [obj for obj in gc.get_referrers(*wanted) if type(obj) in wanted]:
+        for instance in [obj for obj in gc.get_referrers(*self._wanted.values())
+                         if id(type(obj)) in self._wanted]:
             cls = type(instance)
+            number = id(cls)
             if self.plan.is_replaced(instance):
                 continue  # an enum member
-            if cls in self._stranded:
-                self._move(instance, self._new[cls])
+            if number in self._stranded:
+                self._move(instance, self._new[number])
                 continue
             state = attributes(instance)
-            values = {name: make() for name, make in self._fields.get(cls, {}).items()
+            values = {name: make() for name, make in self._fields.get(number, {}).items()
                       if name not in state}
-            if cls in self._anew:
-                hooked = cls in self._hooks
-                made = self._rebuild(instance, self._new.get(cls, cls), {**state, **values},
+            hooked = number in self._hooks
+            if number in self._anew:
+                made = self._rebuild(instance, self._new.get(number, cls), {**state, **values},
                                      hooked)
                 self.plan.add_rebuilt(instance, made)
             else:
                 for name, value in values.items():
                     self._set(instance, name, value)
-            if cls in self._hooks:
+            if hooked:
                 self.hooked.append((instance, state))
 
     def _move(self, instance: Any, cls: type) -> None:
@@ -124,7 +146,10 @@ class _Migration:
 
     def _rebuild(self, instance: Any, cls: type, state: dict[str, Any], hooked: bool) -> Any:
         made = _empty_copy(instance, cls)
+        shared = _share_namespace(instance, made)
         for name, value in state.items():
+            if shared is not None and name not in shared:
+                self.journal.note(partial(shared.pop, name, None))
             if not _store(made, name, value) and not hooked:
                 raise ReloadRefused(
                     f"{_name(cls)} has no place for the attribute {name!r} of its live instances "
@@ -139,15 +164,15 @@ class _Migration:
 @contextlib.contextmanager
 def _untold(bases: tuple[type, ...]) -> Iterator[None]:
     """Let classes be made from bases that do not hear of it: it is no news to them."""
-    tellers = {cls for base in bases for cls in base.__mro__
+    tellers = {id(cls): (cls, vars(cls)["__init_subclass__"]) for base in bases
+               for cls in base.__mro__
                if "__init_subclass__" in vars(cls) and not cls.__flags__ & _IMMUTABLE}
-    before = {cls: vars(cls)["__init_subclass__"] for cls in tellers}
     try:
-        for cls in tellers:
+        for cls, _ in tellers.values():
             type.__setattr__(cls, "__init_subclass__", classmethod(lambda cls, **arguments: None))
         yield
     finally:
-        for cls, function in before.items():
+        for cls, function in tellers.values():
             type.__setattr__(cls, "__init_subclass__", function)
 
 
@@ -158,12 +183,20 @@ def _make_class(meta: type, name: str, bases: tuple[type, ...], namespace: dict[
 
 def _copy_of_class(cls: Any, meta: type, bases: tuple[type, ...]) -> Any:
     """A class with what another one defines, and other bases or another layout."""
+    slots = _slots_of(cls)
     namespace = {name: value for name, value in vars(cls).items()
-                 if name not in ("__dict__", "__weakref__")
-                 and not (isinstance(value, types.MemberDescriptorType)
-                          and value.__objclass__ is cls)}
-    made = _make_class(meta, cls.__name__, bases, namespace)
+                 if name not in ("__dict__", "__weakref__") and name not in slots}
+    # It is no news to descriptors, either.
+    untold = {name: value for name, value in namespace.items()
+              if hasattr(type(value), "__set_name__")}
+    made = _make_class(meta, cls.__name__, bases, namespace | dict.fromkeys(untold))
+    for name, value in untold.items():
+        type.__setattr__(made, name, value)
     made.__qualname__ = cls.__qualname__
+    if "__abstractmethods__" in namespace:
+        type.__setattr__(made, "__abstractmethods__", namespace["__abstractmethods__"])
+    elif isinstance(made, abc.ABCMeta):
+        _abc._abc_init(made)
     return made
 
 
@@ -173,21 +206,21 @@ def abandon(rebuilt: Iterable[tuple[Any, Any]]) -> None:
     What they hold is in use in the others: they are not finalized. Native code under
     way may keep them for long: they are not found again as instances of their class.
     """
-    known: dict[type, type] = {}
+    known: dict[int, type] = {}
     for instance, other in rebuilt:
         cls = type(instance)
         if cls is not type(other) and not hasattr(cls, "__del__"):
             continue
-        for base, slots in [] if cls in known else _same_layouts(cls):
+        for base, slots in [] if id(cls) in known else _same_layouts(cls):
             # Whether one layout is like another depends on where it was added.
             with contextlib.suppress(TypeError):
                 husk = _make_class(type(base), cls.__name__, (base,),
                                    {"__slots__": slots, "__del__": lambda self: None})
                 object.__setattr__(instance, "__class__", husk)
-                known[cls] = husk
+                known[id(cls)] = husk
                 break
         else:
-            object.__setattr__(instance, "__class__", known[cls])
+            object.__setattr__(instance, "__class__", known[id(cls)])
 
 
 def _same_layouts(cls: type) -> Iterator[tuple[type, list[str]]]:
@@ -200,9 +233,7 @@ def _same_layouts(cls: type) -> Iterator[tuple[type, list[str]]]:
         chain.append(chain[-1].__base__)
     while chain:
         base = chain.pop()
-        slots = [name for added in chain for name, value in vars(added).items()
-                 if isinstance(value, types.MemberDescriptorType)
-                 and value.__objclass__ is added]
+        slots = [name for added in chain for name in _slots_of(added)]
         if cls.__dictoffset__ and not base.__dictoffset__:
             slots.append("__dict__")
         if cls.__weakrefoffset__ and not base.__weakrefoffset__:
@@ -211,17 +242,32 @@ def _same_layouts(cls: type) -> Iterator[tuple[type, list[str]]]:
 
 
 def layout(cls: type) -> tuple[Any, ...]:
-    """What two classes must have in common for instances to change over."""
-    slots: list[str] = []
-    base: type | None = cls
-    while base is not None and _is_of_python(base):
-        slots += sorted(name for name, value in vars(base).items()
-                        if isinstance(value, types.MemberDescriptorType)
-                        and value.__objclass__ is base)
-        base = base.__base__
+    """What two classes must have in common for instances to change over.
+
+    As the interpreter compares it: what each base has added, be it only that it takes part
+    in garbage collection. Bases that add nothing do not count.
+    """
+    added: list[Any] = []
+    level: type = cls
+    while _is_of_python(level):
+        base = level.__base__
+        assert base is not None
+        if _shape(level) != _shape(base):
+            added.append((sorted(_slots_of(level)), _shape(level)))
+        level = base
     fields = getattr(cls, "_fields", None) if issubclass(cls, tuple) else None
-    return (base, tuple(slots), cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__,
-            cls.__weakrefoffset__, fields)
+    return level, added, fields
+
+
+def _slots_of(cls: type) -> list[str]:
+    """The slots that a class adds to those of its bases."""
+    return [name for name, value in vars(cls).items()
+            if is_a(value, types.MemberDescriptorType) and value.__objclass__ is cls]
+
+
+def _shape(cls: type) -> tuple[int, ...]:
+    return (cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__,
+            cls.__flags__ & _HAVE_GC)
 
 
 def set_on_class(cls: type, name: str, value: Any) -> None:
@@ -290,18 +336,15 @@ def attributes(instance: Any) -> dict[str, Any]:
         if not _is_of_python(base):
             continue
         for name, member in vars(base).items():
-            if isinstance(member, types.MemberDescriptorType) and member.__objclass__ is base:
+            if is_a(member, types.MemberDescriptorType) and member.__objclass__ is base:
                 try:
                     found[name] = member.__get__(instance, cls)
                 except AttributeError:
                     pass
     fields = getattr(cls, "_fields", None)
-    if fields is not None and isinstance(instance, tuple):
+    if fields is not None and is_a(instance, tuple):
         found.update(zip(fields, instance))
-    try:
-        found.update(object.__getattribute__(instance, "__dict__"))
-    except AttributeError:
-        pass
+    found.update(_namespace(instance) or ())
     return found
 
 
@@ -313,10 +356,44 @@ def restore_attributes(instance: Any, state: dict[str, Any]) -> None:
         _store(instance, name, value)
 
 
+def _namespace_of(cls: type) -> Any:
+    """The descriptor of the dict that instances have, if they do.
+
+    Classes may say that ``__dict__`` is something else, that of another object for example.
+    """
+    for base in cls.__mro__:
+        member = vars(base).get("__dict__")
+        if is_a(member, (types.GetSetDescriptorType, types.MemberDescriptorType)):
+            return member
+    return None
+
+
+def _namespace(instance: Any) -> dict[str, Any] | None:
+    descriptor = _namespace_of(type(instance))
+    found = None if descriptor is None else descriptor.__get__(instance)
+    return found if is_a(found, dict) else None
+
+
+def _share_namespace(instance: Any, made: Any) -> dict[str, Any] | None:
+    """Let a new instance have the dict of an old one, if others hold it: return it then.
+
+    Instances that are one in what they know stay so. Not if attributes go into slots.
+    """
+    found = _namespace(instance)
+    descriptor = _namespace_of(type(made))
+    ours = 3  # the instance, the variable, the argument of getrefcount()
+    if found is None or sys.getrefcount(found) <= ours \
+            or not is_a(descriptor, types.GetSetDescriptorType) \
+            or any(_slot(made, name) is not None for name in found):
+        return None
+    descriptor.__set__(made, found)
+    return found
+
+
 def _slot(instance: Any, name: str) -> types.MemberDescriptorType | None:
     for base in type(instance).__mro__:
         member = vars(base).get(name)
-        if isinstance(member, types.MemberDescriptorType) and _is_of_python(base):
+        if is_a(member, types.MemberDescriptorType) and _is_of_python(base):
             return member
     return None
 
@@ -326,10 +403,10 @@ def _store(instance: Any, name: str, value: Any) -> bool:
     if (slot := _slot(instance, name)) is not None:
         slot.__set__(instance, value)
         return True
-    if isinstance(instance, tuple) and name in getattr(type(instance), "_fields", ()):
+    if is_a(instance, tuple) and name in getattr(type(instance), "_fields", ()):
         return True
-    namespace = getattr(instance, "__dict__", None)
-    if not isinstance(namespace, dict):
+    namespace = _namespace(instance)
+    if namespace is None:
         return False
     namespace[name] = value
     return True
@@ -338,14 +415,28 @@ def _store(instance: Any, name: str, value: Any) -> bool:
 def _forget(instance: Any, name: str) -> None:
     if (slot := _slot(instance, name)) is not None:
         slot.__delete__(instance)
-    else:
-        vars(instance).pop(name, None)
+    elif (namespace := _namespace(instance)) is not None:
+        namespace.pop(name, None)
 
 
 _CONTENTS: dict[type, Callable[[Any], Any]] = {
     int: int.__int__, float: float.__float__, complex: complex.__complex__, str: str.__str__,
     bytes: bytes.__bytes__, tuple: tuple.__iter__, frozenset: frozenset.__iter__}
 """How to read an instance of a subclass, which may have methods of its own for that."""
+
+
+@contextlib.contextmanager
+def _concrete(cls: Any) -> Iterator[None]:
+    """Let a class have instances even if it has become abstract: it had them before."""
+    if not cls.__flags__ & _ABSTRACT:
+        yield
+        return
+    methods = cls.__abstractmethods__
+    type.__setattr__(cls, "__abstractmethods__", frozenset())
+    try:
+        yield
+    finally:
+        type.__setattr__(cls, "__abstractmethods__", methods)
 
 
 def _empty_copy(instance: Any, cls: type) -> Any:
@@ -356,7 +447,8 @@ def _empty_copy(instance: Any, cls: type) -> Any:
     before: Any = _builtin_base(type(instance))
     after: Any = _builtin_base(cls)
     if after is object and before is object:
-        return object.__new__(cls)
+        with _concrete(cls):
+            return object.__new__(cls)
     try:
         if issubclass(before, BaseException) and issubclass(after, BaseException):
             return _copy_of_exception(instance, before, after, cls)
@@ -447,14 +539,14 @@ def _builtin_base(cls: type) -> Any:
 
 def _with_subclasses(cls: type) -> Iterable[type]:
     """A class and all its subclasses, bases first."""
-    found: dict[type, None] = {cls: None}
+    found = {id(cls): cls}
     pending = deque([cls])
     while pending:
         subclasses: list[type] = type.__subclasses__(pending.popleft())
         for sub in subclasses:
-            found.setdefault(sub, None)
+            found.setdefault(id(sub), sub)
             pending.append(sub)
-    return found
+    return found.values()
 
 
 def _name(cls: type) -> str:
