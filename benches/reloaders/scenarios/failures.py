@@ -63,3 +63,48 @@ add("a proxy has no place for its state", PROXY, "import m, types; t = types.Sim
 add("a proxy with a dict has no place for its state", PROXY.replace("    __slots__ = ('n', 'target')\n", ""),
     "import m, types; t = types.SimpleNamespace(x=6); a = m.A(t); A = m.A", ("class A:", "class A:\n    __slots__ = ('target',)"),
     "assert vars(t) == {'x': 6} and (a.n, a.x) == (5, 6) and type(a) is m.A is A")
+
+HOOK = "def __reload__(old):\n    1 / 0\n"
+REGISTRY = "listed = []\nby_name = {}\nby_function = {}\n"
+REGISTER = "registry.listed.append(f)\nregistry.by_name['f'] = f\nregistry.by_function[f] = 1\n"
+for end, when in ("1 / 0\n", "half-way"), (HOOK, "in a hook"):
+    add(f"a registration added, and an exception {when}", "import registry\ndef f():\n    return 1\n", "import m, registry; f = m.f",
+        "import registry\ndef f(a=1):\n    return 2\n" + REGISTER + end,
+        "assert m.f is f and f() == 1 and (registry.listed, registry.by_name, registry.by_function) == ([], {}, {})",
+        others={"registry.py": REGISTRY})
+    add(f"a registration that stays, and an exception {when}", "import registry\ndef f():\n    return 1\n" + REGISTER,
+        "import m, registry; f = m.f", "import registry\ndef f(a=1):\n    return 2\n" + REGISTER + end,
+        "assert (registry.listed, registry.by_name, registry.by_function) == ([f], {'f': f}, {f: 1}) and m.f is f and f() == 1",
+        others={"registry.py": REGISTRY})
+    add(f"the first entry in an empty table, and an exception {when}", "import registry\n", "import m, registry; by_name = registry.by_name",
+        "import registry\ndef f():\n    return 1\nregistry.by_name['f'] = f\nregistry.app.routes['f'] = [f]\n" + end,
+        "assert registry.by_name is by_name == {} == registry.app.routes",
+        others={"registry.py": REGISTRY + "class App:\n    def __init__(self):\n        self.routes = {}\napp = App()\n"})
+    add(f"a wrapper elsewhere, and an exception {when}", "import app\n@app.command\ndef x():\n    return 1\n", "import m, app; x = m.x; x()",
+        "import app\n@app.command\ndef x(a=1):\n    return 2\n" + end,
+        "assert app.commands == [x] and app.by_name == {'x': x} and m.x is x and x() == 1 and x.calls == 2",
+        others={"app.py": """
+        commands = []
+        by_name = {}
+        class Command:
+            def __init__(self, f):
+                self.f, self.calls = f, 0
+            def __call__(self):
+                self.calls += 1
+                return self.f()
+        def command(f):
+            commands.append(Command(f))
+            by_name[f.__name__] = commands[-1]
+            return commands[-1]
+        """})
+    add(f"weak tables elsewhere, and an exception {when}", "import registry\n@registry.register\nclass A:\n    x = 1\n@registry.register\ndef f():\n    return 1\n",
+        "import m, registry; A, f = m.A, m.f",
+        "import registry\n@registry.register\nclass A:\n    x = 2\n@registry.register\ndef f(a=1):\n    return 2\n" + end,
+        "import gc; gc.collect(); assert dict(registry.by_name) == {'A': A, 'f': f} and dict(registry.marks) == {A: 1, f: 1}\n"
+        "assert set(registry.all) == {A, f} and [r() for r in registry.refs] == [f] and m.A is A and A.x == 1",
+        others={"registry.py": "import weakref\nby_name = weakref.WeakValueDictionary()\nall = weakref.WeakSet()\n"
+                               "marks = weakref.WeakKeyDictionary()\nrefs = []\ndef register(d):\n    by_name[d.__name__] = d\n"
+                               "    all.add(d)\n    marks[d] = 1\n    if d.__name__ == 'f':\n        refs.append(weakref.ref(d))\n    return d\n"})
+add("the order of a table after a failed hook", "H = {}\ndef on(n):\n    def deco(f):\n        H[n] = f\n        return f\n    return deco\n"
+    "@on('a')\ndef a():\n    return 1\n@on('b')\ndef b():\n    return 1\n", "import m; H = m.H",
+    [("@on('a')", "@on('z')"), ("H = {}\n", "H = {}\n" + HOOK)], "assert H is m.H and list(H.items()) == [('a', m.a), ('b', m.b)]")

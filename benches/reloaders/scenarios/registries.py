@@ -403,3 +403,14 @@ add("click-like group in the same module", """
     [EDIT, ("@cli.command", "@cli.command\ndef b():\n    return 6\n@cli.command")],
     "assert m.cli is cli and cli.commands['a'] is m.a is a and a() == 2 and "
     "cli.commands['b'] is m.b and m.b() == 6")
+add("weak references elsewhere", "import signals\n@signals.connect\ndef h():\n    return 1\n@signals.connect\ndef g():\n    return 5\n",
+    "import m, signals", ("def h():\n    return 1", "def h(x=1):\n    return 2"), "assert signals.send() == [2, 5]",
+    again=(("def h(x=1):\n    return 2", "def h(x=1, y=2):\n    return 3"), "assert signals.send() == [3, 5]"), others={"signals.py": """
+    import weakref
+    receivers = []
+    def connect(f):
+        receivers.append((f.__name__, weakref.ref(f)))
+        return f
+    def send():
+        return [ref()() for _, ref in receivers if ref() is not None]
+    """})

@@ -30,8 +30,16 @@ class Journal:
         mapping[key] = value
 
     def delete_item(self, mapping: MutableMapping[Any, Any], key: Any) -> None:
+        keys = list(mapping)
+        following = keys[keys.index(key) + 1:]
         before = mapping.pop(key)
-        self.note(lambda: mapping.__setitem__(key, before))
+
+        def undo() -> None:
+            mapping[key] = before
+            for other in following:
+                if other in mapping:
+                    mapping[other] = mapping.pop(other)
+        self.note(undo)
 
     def restore_mapping_later(self, mapping: MutableMapping[Any, Any]) -> None:
         """Remember all items of a mapping, in their order."""

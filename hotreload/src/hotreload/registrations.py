@@ -14,17 +14,30 @@ import sys
 from collections import Counter, deque
 from collections.abc import Iterator
 from functools import partial
-from types import FrameType, FunctionType, ModuleType, TracebackType
+from types import (
+    BuiltinFunctionType, FrameType, FunctionType, GetSetDescriptorType, MemberDescriptorType,
+    ModuleType, TracebackType)
 from typing import Any
 
 from .functions import is_a
 from .journal import Journal
 from .match import by_qualname, mates
-from .plan import Plan
-from .resemblance import Resemblance
+from .plan import VALUES, Plan
+from .resemblance import Resemblance, referent
+from .source import records
 
 CONTAINERS = (list, deque, dict, set)
 NO_ENTRIES = (ModuleType, FrameType, TracebackType, BaseException)
+
+_NAMELESS = frozenset((
+    list, tuple, set, frozenset, deque, FunctionType, BuiltinFunctionType, MemberDescriptorType,
+    GetSetDescriptorType, *NO_ENTRIES, *VALUES))
+"""What does not have tables by names."""
+
+_LARGE = 1000
+"""More items than a table of handlers has."""
+
+_MISSING = object()
 
 _DEPTH = 4
 """How far within an entry a definition may be."""
@@ -36,14 +49,17 @@ _SINGLE_SEARCHES = 8
 class Registrations:
     """Entries of drafts that something outside of the drafts refers to.
 
-    `functions` are those that the program had before, for each module, and `young` what has
-    been made since.
+    `functions` are those that the program had before, for each module, `tables` what
+    `tables_of_the_program()` had, and `young` what has been made since.
     """
 
     def __init__(self, drafts: list[tuple[ModuleType, ModuleType]],
-                 functions: list[list[FunctionType]], young: list[Any]) -> None:
+                 functions: list[list[FunctionType]], tables: dict[int, Any],
+                 young: list[Any]) -> None:
         self._drafts = drafts
         self._functions = functions
+        self._tables = tables
+        young[:] = [obj for obj in young if id(obj) not in tables]
         self.fresh = {id(obj) for obj in young}
         outside = _referred_to_from_outside(young)
         self._namespaces = {id(vars(draft)) for draft, _ in drafts}
@@ -58,6 +74,10 @@ class Registrations:
         self._containers = [*self._find()]
         self._at_exit = [f for f in _registered_at_exit()
                          if id(f) in self.fresh and any(self.definitions(f))]
+        self._others: list[tuple[Any, Any, list[Any]]] = []
+        self._dicts: list[tuple[dict[Any, Any], dict[Any, Any], dict[Any, Any]]] = []
+        self._left: list[tuple[Any, Any]] = []
+        self._remember()
 
     def _find(self) -> Iterator[Any]:
         """The containers of the program that hold entries.
@@ -82,14 +102,14 @@ class Registrations:
                 pending.pop(id(entry), None)
 
     def definitions(self, obj: Any, depth: int = _DEPTH) -> Iterator[Any]:
-        """The definitions of the drafts that an object leads to."""
+        """The definitions of the drafts that an object leads to, be it by a weak reference."""
         if id(obj) in self.made:
             yield obj
             if not is_a(obj, FunctionType) or "<locals>" not in obj.__qualname__:
                 return
         if depth and id(obj) in self.fresh and id(obj) not in self._namespaces \
                 and not is_a(obj, (type, *NO_ENTRIES)):
-            for part in gc.get_referents(obj):
+            for part in [*gc.get_referents(obj), *referent(obj)]:
                 yield from self.definitions(part, depth - 1)
 
     # The reload succeeds.
@@ -135,45 +155,69 @@ class Registrations:
 
     # It fails.
 
+    def _remember(self) -> None:
+        """Note what the program's containers hold without the entries.
+
+        After a remap that has been undone these are the program's own definitions, and
+        cannot be told from what was there.
+        """
+        found = self._mates()
+        for container in self._containers:
+            if is_a(container, dict):
+                self._dicts.append((container, *self._former_items(container, found)))
+                continue
+            entries = [item for item in container if id(item) in self._entries]
+            own = container.copy()
+            for entry in entries:
+                remove(own, entry)
+            self._others.append((container, own, entries))
+        left = {id(made): made for entry in self._entries.values()
+                for made in (entry, *self.definitions(entry))}
+        self._left = [(made, found[number]) for number, made in left.items() if number in found]
+
+    def _former_items(self, container: dict[Any, Any], found: dict[int, Any],
+                      ) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        """The items before, as far as one can tell, and those that the draft has set."""
+        _, before = self._tables.get(id(container), (None, None))
+        as_it_was = before is not None
+        before = before if as_it_was else dict.copy(container)
+        items = {}
+        for key, value in dict.items(container):
+            entry = self._entries.get(id(key), self._entries.get(id(value)))
+            if entry is None:
+                continue
+            items[key] = value
+            if as_it_was:
+                continue
+            known = any(id(made) in found for made in (entry, *self.definitions(entry)))
+            if entry is key or not known:
+                del before[key]
+            elif id(entry) in found:
+                before[key] = found[id(entry)]
+        return before, items
+
     def withdraw(self) -> None:
         """Take the entries of a draft out of all containers, or put back what was there.
 
         Where a definition of the draft has been put elsewhere, into an attribute or
         a tuple, the program's own definition comes back.
         """
-        # If a remap has been undone, others have taken the place of some.
-        self.made = {id(obj): obj for obj in self.made.values()}
-        self._entries = {id(obj): obj for obj in self._entries.values()}
-        found = self._mates()
         for function in self._at_exit:
-            if found.get(id(function)) is not function:
-                atexit.unregister(function)
-        owners = _owners_of_namespaces(self._containers)
-        for container in self._containers:
-            if is_a(container, (list, deque, set)):
-                for entry in self._entries.values():
-                    if found.get(id(entry)) is not entry:
-                        remove(container, entry)
-            else:
-                self._withdraw_from_dict(container, owners.get(id(container)), found)
-        left = {id(made): made for entry in self._entries.values()
-                for made in (entry, *self.definitions(entry))}
-        _replace([(made, found[number]) for number, made in left.items() if number in found])
-
-    def _withdraw_from_dict(self, container: dict[Any, Any], owner: type | None,
-                            found: dict[int, Any]) -> None:
-        for key, value in list(container.items()):
-            entry = self._entries.get(id(key), self._entries.get(id(value)))
-            if entry is None or found.get(id(entry)) is entry:
-                continue
-            known = any(id(made) in found for made in (entry, *self.definitions(entry)))
-            if owner is not None:
-                if not known:
-                    type.__delattr__(owner, key)
-            elif entry is key or not known:
-                del container[key]
-            elif id(entry) in found:
-                container[key] = found[id(entry)]
+            atexit.unregister(function)
+        for container, own, entries in self._others:
+            for entry in entries:
+                if is_a(container, set):
+                    surplus = entry not in own
+                else:
+                    surplus = sum(item is entry for item in container) \
+                        - sum(item is entry for item in own)
+                remove(container, entry, surplus)
+        owners = _owners_of_namespaces([container for container, _, _ in self._dicts])
+        for container, before, items in self._dicts:
+            _put_back(container, owners.get(id(container)), before, items)
+        _replace([(made, mate) for made, mate in self._left if made is not mate])
+        for part in (self._others, self._dicts, self._left, self._tables):
+            part.clear()
 
     def _mates(self) -> dict[int, Any]:
         """What the program has for what the draft has: by name, and in order."""
@@ -197,12 +241,46 @@ class Registrations:
         return found
 
 
+def _put_back(container: dict[Any, Any], owner: type | None,
+              before: dict[Any, Any], items: dict[Any, Any]) -> None:
+    """Give keys the values that they had, unless others have been put there since."""
+    for key, value in items.items():
+        if container.get(key, _MISSING) is not value:
+            continue
+        if key in before:
+            if owner is None and value is not before[key]:
+                container[key] = before[key]
+        elif owner is not None:
+            type.__delattr__(owner, key)
+        else:
+            del container[key]
+
+
 def _named(module: ModuleType, qualname: str) -> Any:
     """The definition of that name."""
     found: Any = module
     for name in qualname.split("."):
         found = getattr(found, "__dict__", {}).get(name)
     return found
+
+
+def tables_of_the_program() -> dict[int, tuple[dict[Any, Any], dict[Any, Any]]]:
+    """The dicts that names of the program lead to, by id, each with a copy.
+
+    The collector does not know an empty one, and takes it for a new one once something has
+    been put there. Large ones are not what somebody registers with.
+    """
+    modules = [module for name in list(records) if (module := sys.modules.get(name)) is not None]
+    names = {module.__name__ for module in modules}
+    seen: dict[int, Any] = {}
+    level: dict[int, Any] = {id(vars(module)): vars(module) for module in modules}
+    for _ in range(_DEPTH):
+        seen |= level
+        level = {id(obj): obj for obj in gc.get_referents(*level.values())
+                 if type(obj) not in _NAMELESS and id(obj) not in seen
+                 and not (is_a(obj, dict) and len(obj) > _LARGE)
+                 and not (is_a(obj, type) and obj.__module__ not in names)}
+    return {number: (obj, dict.copy(obj)) for number, obj in seen.items() if is_a(obj, dict)}
 
 
 def _referred_to_from_outside(young: list[Any]) -> list[Any]:
@@ -260,15 +338,15 @@ def _items(container: Any) -> Iterator[Any]:
         yield from list(container.values())
 
 
-def remove(container: Any, obj: Any) -> None:
-    """Take an object out of a list, deque or set, and not what equals it."""
+def remove(container: Any, obj: Any, times: int | None = None) -> None:
+    """Take an object out of a list, deque or set, and not what equals it: the last ones."""
     if is_a(container, set):
-        if any(item is obj for item in container):
+        if times != 0 and any(item is obj for item in container):
             container.discard(obj)
         return
-    for index in reversed(range(len(container))):
-        if container[index] is obj:
-            del container[index]
+    places = [index for index, item in enumerate(container) if item is obj]
+    for index in places[::-1][:times]:
+        del container[index]
 
 
 def put(container: Any, old: Any, new: Any) -> None:

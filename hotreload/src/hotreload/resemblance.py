@@ -6,6 +6,7 @@ compared by their attributes.
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from types import FunctionType
 from typing import Any
@@ -63,6 +64,16 @@ class Resemblance:
         return found
 
 
+def referent(obj: Any) -> list[Any]:
+    """What a weak reference refers to, or nothing.
+
+    Classes are known to their bases, and to abstract classes, by plain weak references: these
+    are nobody's entries.
+    """
+    target = weakref.ref.__call__(obj) if is_a(obj, weakref.ref) else None
+    return [] if target is None or type(obj) is weakref.ref and is_a(target, type) else [target]
+
+
 def _parts(obj: Any) -> dict[Any, Any]:
     """What an object consists of, by a label that its kind has in common."""
     if is_a(obj, (list, tuple, deque)):
@@ -71,4 +82,6 @@ def _parts(obj: Any) -> dict[Any, Any]:
         return obj
     if is_a(obj, type):
         return {}
+    if is_a(obj, weakref.ref):
+        return {**attributes(obj), None: weakref.ref.__call__(obj)}
     return parts(obj) if is_wrapper(obj) else attributes(obj)

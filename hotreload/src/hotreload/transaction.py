@@ -35,7 +35,7 @@ from .functions import LRU_CACHE, functions_with, retired
 from .journal import Journal
 from .match import Matcher
 from .plan import Plan
-from .registrations import Registrations
+from .registrations import Registrations, tables_of_the_program
 from .report import Report
 from .source import Record, Source
 from .users import users_of
@@ -220,11 +220,14 @@ class _Reload:
         """Do it, and return the definitions that are gone."""
         made = execute.Made()
         functions: list[list[FunctionType]] = []
+        tables: dict[int, Any] = {}
         try:
             functions += self._functions()
+            tables |= tables_of_the_program()
             self._execute()
         finally:
-            self.registrations = Registrations(self.drafts, functions, made.objects())
+            self.registrations = Registrations(self.drafts, functions, tables,
+                                               made.objects())
             self.journal.note(self.registrations.withdraw)
         reached("execute")
         plan = Plan([*self.drafts, *self.packages])
