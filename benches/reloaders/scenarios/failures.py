@@ -108,3 +108,8 @@ for end, when in ("1 / 0\n", "half-way"), (HOOK, "in a hook"):
 add("the order of a table after a failed hook", "H = {}\ndef on(n):\n    def deco(f):\n        H[n] = f\n        return f\n    return deco\n"
     "@on('a')\ndef a():\n    return 1\n@on('b')\ndef b():\n    return 1\n", "import m; H = m.H",
     [("@on('a')", "@on('z')"), ("H = {}\n", "H = {}\n" + HOOK)], "assert H is m.H and list(H.items()) == [('a', m.a), ('b', m.b)]")
+add("own tables after a failed hook", "NAMES, H = {}, {}\ndef named(name):\n    def deco(d):\n        NAMES[d] = name\n"
+    "        H.setdefault(name[:1], []).append(d)\n        return d\n    return deco\n@named('a')\nclass A:\n    x = 1\n@named('ab')\nclass B:\n    x = 1\n",
+    "import m; before = repr((m.NAMES, m.H)); ids = [id(x) for x in (m.A, m.B, m.H['a'])]",
+    [("named('a')", "named('b')"), ("x = 1\n", "x = 2\n"), ("NAMES, H = {}, {}\n", "NAMES, H = {}, {}\n" + HOOK)],
+    "assert repr((m.NAMES, m.H)) == before and [id(x) for x in (m.A, m.B, m.H['a'])] == ids and [*m.NAMES] == m.H['a'] == [m.A, m.B]")

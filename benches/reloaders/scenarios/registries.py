@@ -414,3 +414,53 @@ add("weak references elsewhere", "import signals\n@signals.connect\ndef h():\n  
     def send():
         return [ref()() for _, ref in receivers if ref() is not None]
     """})
+TABLE = """
+    H = {}
+    def on(name):
+        def deco(f):
+            H.setdefault(name, []).append(f)
+            return f
+        return deco
+    @on('x')
+    def f():
+        return 1
+    @on('x')
+    def g():
+        return 2
+    """
+add("own registry: lists in which others are, too", TABLE, "import m, user; x = m.H['x']",
+    ("    return 2\n", "    return 2\n@on('x')\ndef h():\n    return 3\n"), "assert m.H == {'x': [m.f, m.g, user.u, m.h]} and m.H['x'] is x",
+    others={"user.py": "import m\n@m.on('x')\ndef u():\n    return 'u'\n"})
+add("own registry: the key of a list in which others are, too", TABLE, "import m, user; x = m.H['x']",
+    ("@on('x')\ndef f", "@on('y')\ndef f"), "assert m.H == {'x': [m.g, user.u], 'y': [m.f]} and m.H['x'] is x, m.H",
+    others={"user.py": "import m\n@m.on('x')\ndef u():\n    return 'u'\n"})
+add("own registry: an object with tables in which others are, too", """
+    class Bus:
+        def __init__(self):
+            self.handlers = {}
+        def on(self, name):
+            return lambda f: self.handlers.setdefault(name, {}).setdefault(f.__name__, f)
+    bus = Bus()
+    @bus.on('x')
+    def f():
+        return 1
+    """, "import m, user; x = m.bus.handlers['x']", ("    return 1\n", "    return 1\n@bus.on('x')\ndef g():\n    return 2\n"),
+    "assert m.bus.handlers == {'x': {'f': m.f, 'u': user.u, 'g': m.g}} and m.bus.handlers['x'] is x",
+    others={"user.py": "import m\n@m.bus.on('x')\ndef u():\n    return 'u'\n"})
+for name, table in ("own registry: classes and functions as keys", "{}"), \
+        ("own registry: classes and functions as keys of a weak table", "weakref.WeakKeyDictionary()"):
+    add(name, f"import weakref\nNAMES = {table}\n" + """
+def named(name):
+    def deco(d):
+        NAMES[d] = name
+        return d
+    return deco
+@named('a')
+class A:
+    x = 1
+@named('f')
+def f():
+    return 1
+""", "import m; A, f = m.A, m.f; a = A()", [("'a'", "'A'"), ("'f'", "'F'"), ("x = 1\n", "x = 2\n@named('b')\nclass B:\n    pass\n")],
+        "assert dict(m.NAMES) == {m.A: 'A', m.f: 'F', m.B: 'b'} and a.x == 2 and list(m.NAMES)[:2] == [m.A, m.f], dict(m.NAMES)",
+        again=(("x = 2", "x = 3"), "assert dict(m.NAMES) == {m.A: 'A', m.f: 'F', m.B: 'b'} and a.x == 3, dict(m.NAMES)"))

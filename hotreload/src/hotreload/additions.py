@@ -56,25 +56,70 @@ class Additions:
 
     def _add(self, old: Any, new: Any) -> None:
         for key, entry in list(new.items() if is_a(new, dict) else enumerate(new)):
-            definitions = [*self._registrations.definitions(entry)]
+            parts = (key, entry) if is_a(new, dict) else (entry,)
+            definitions = [made for part in parts
+                           for made in self._registrations.definitions(part)]
             numbers = {id(made) for made in definitions}
             if not numbers & self._wanted:
                 continue
-            former = [item for item in (old.values() if is_a(old, dict) else old)
+            if is_a(old, dict):
+                self._add_item(old, new, key, entry, definitions)
+                continue
+            former = [item for item in old
                       if self._resemblance.about(item, entry, definitions)]
             if is_a(old, set):
                 if entry not in old:
                     old.add(entry)
                     self._journal.note(partial(remove, old, entry))
-            elif is_a(old, dict):
-                if numbers & self._otherwise:
-                    for name in [name for name, value in old.items() if name not in new
-                                 and any(value is item for item in former)]:
-                        self._journal.delete_item(old, name)
-                self._journal.set_item(old, key, entry)
             elif former:
                 put(old, former[0], entry)
                 self._journal.note(partial(put, old, entry, former[0]))
             else:
                 old.append(entry)
                 self._journal.note(partial(remove, old, entry))
+
+    def _add_item(self, old: dict[Any, Any], new: dict[Any, Any], key: Any, entry: Any,
+                  definitions: list[Any]) -> None:
+        place = key
+        if any(self._registrations.definitions(key)):
+            place = next((name for name in old if self._resemblance.same(name, key)), key)
+        if any(id(made) in self._otherwise for made in definitions):
+            for name in [name for name, value in old.items() if name is not place
+                         and not self._is_still_in(new, name, entry, definitions)
+                         and self._resemblance.about(value, entry, definitions)]:
+                self._take_out(old, name, entry, definitions)
+        if type(old.get(place)) is type(entry) and self._is_table(entry):
+            self._add(old[place], entry)
+        else:
+            self._journal.set_item(old, place, entry)
+
+    def _is_still_in(self, new: dict[Any, Any], name: Any, entry: Any,
+                     definitions: list[Any]) -> bool:
+        """Whether the draft has registered something under the name, or this in its table."""
+        if name not in new or not self._is_table(entry):
+            return name in new
+        numbers = {id(made) for made in self._registrations.definitions(new[name])}
+        return any(id(made) in numbers for made in definitions)
+
+    def _is_table(self, entry: Any) -> bool:
+        """Whether all items are entries, and those of other modules may be among them."""
+        return is_a(entry, CONTAINERS) and all(
+            any(self._registrations.definitions(item))
+            for item in (entry.values() if is_a(entry, dict) else entry))
+
+    def _take_out(self, table: dict[Any, Any], name: Any, entry: Any,
+                  definitions: list[Any]) -> None:
+        """What has been registered under a name is under another one now."""
+        former = table[name]
+        if not self._is_table(entry) or is_a(former, set) or all(
+                self._resemblance.holds(item, definitions)
+                for item in (former.values() if is_a(former, dict) else former)):
+            self._journal.delete_item(table, name)
+            return
+        for place, item in [*(former.items() if is_a(former, dict) else enumerate(former))][::-1]:
+            if self._resemblance.holds(item, definitions):
+                if is_a(former, dict):
+                    self._journal.delete_item(former, place)
+                else:
+                    del former[place]
+                    self._journal.note(partial(former.insert, place, item))

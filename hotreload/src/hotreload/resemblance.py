@@ -53,6 +53,10 @@ class Resemblance:
         return (type(old) is self.mate(type(new)) or type(old) is type(new)) \
             and mates == self._found(old, mates)
 
+    def holds(self, old: Any, definitions: list[Any]) -> bool:
+        """Whether an old object holds what one of the definitions has been."""
+        return bool(self._found(old, {id(self.mate(made)) for made in definitions}))
+
     def _found(self, obj: Any, wanted: set[int], depth: int = _DEPTH) -> set[int]:
         if id(obj) in wanted:
             return {id(obj)}
@@ -67,11 +71,14 @@ class Resemblance:
 def referent(obj: Any) -> list[Any]:
     """What a weak reference refers to, or nothing.
 
-    Classes are known to their bases, and to abstract classes, by plain weak references: these
-    are nobody's entries.
+    Classes are known to their bases, and to abstract classes, by weak references of the
+    interpreter's own, which have no callback in Python: these are nobody's entries.
     """
     target = weakref.ref.__call__(obj) if is_a(obj, weakref.ref) else None
-    return [] if target is None or type(obj) is weakref.ref and is_a(target, type) else [target]
+    if target is None or type(obj) is weakref.ref and is_a(target, type) \
+            and not is_a(obj.__callback__, FunctionType):
+        return []
+    return [target]
 
 
 def _parts(obj: Any) -> dict[Any, Any]:
