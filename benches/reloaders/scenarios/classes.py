@@ -342,3 +342,10 @@ add("a slot added to a proxy for an object's dict", "class A:\n    __slots__ = (
     "        self.target = target\n    @property\n    def __dict__(self):\n        return self.target.__dict__\n",
     "import m, types; t = types.SimpleNamespace(x=5); a = m.A(t)", ("('target',)", "('target', 'y')"),
     "assert a.target is t and vars(t) == {'x': 5} and vars(a) is vars(t); a.y = 6")
+add("renamed, with private attributes", "class A:\n    def __init__(self):\n        self.__x, self.y = 5, 6\n    def f(self):\n        return self.__x\n",
+    "import m, user; a, b = m.A(), user.B()", ("class A:", "class _New:"),
+    "assert type(a) is m._New and type(b) is user.B and a.f() == b.f() == 5 and b.g() == 7 and vars(a) == {'_New__x': 5, 'y': 6}",
+    others={"user.py": "import m\nclass B(m.A):\n    def __init__(self):\n        super().__init__()\n        self.__x = 7\n"
+                       "    def g(self):\n        return self.__x\n"})
+add("renamed, with private slots", "class A:\n    __slots__ = ('__x',)\n    def __init__(self):\n        self.__x = 5\n    def f(self):\n        return self.__x\n",
+    "import m; a = m.A()", ("class A:", "class New:"), "assert type(a) is m.New and a.f() == 5")

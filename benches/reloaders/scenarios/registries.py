@@ -464,3 +464,7 @@ def f():
 """, "import m; A, f = m.A, m.f; a = A()", [("'a'", "'A'"), ("'f'", "'F'"), ("x = 1\n", "x = 2\n@named('b')\nclass B:\n    pass\n")],
         "assert dict(m.NAMES) == {m.A: 'A', m.f: 'F', m.B: 'b'} and a.x == 2 and list(m.NAMES)[:2] == [m.A, m.f], dict(m.NAMES)",
         again=(("x = 2", "x = 3"), "assert dict(m.NAMES) == {m.A: 'A', m.f: 'F', m.B: 'b'} and a.x == 3, dict(m.NAMES)"))
+add("ids as keys of a table elsewhere", "import app\n@app.connect\ndef f():\n    return 1\n@app.connect\nclass A:\n    x = 1\n@app.connect\ndef g():\n    return 5\n",
+    "import m, app", [("def f()", "def f(x=1)"), ("x = 1\n", "x = 2\n"), ("def g()", "@app.connect\ndef h():\n    return 6\n@app.connect\ndef g()")],
+    "assert all(key == id(value) for key, value in app.table.items()) and {*app.table.values()} == {m.f, m.A, m.g, m.h} and len(app.table) == 4",
+    others={"app.py": "table = {}\ndef connect(d):\n    table[id(d)] = d\n    return d\n"})

@@ -61,6 +61,7 @@ class _Migration:
         """Classes whose instances are to be found."""
         self._anew: set[int] = set()
         self._fields: dict[int, dict[str, Callable[[], Any]]] = {}
+        self._private: dict[int, list[tuple[str, str]]] = {}
         self._hooks: set[int] = set()
         self._stranded: set[int] = set()
         """Classes whose name has come to mean something else."""
@@ -78,20 +79,24 @@ class _Migration:
             fields = new_fields(old, new)
             hook = hasattr(new, "__reload__")
             meta = self.plan.former.get(id(type(new)), type(new))
-            if not (moved or rehash or fields or hook or meta is not type(old)):
+            private = private_names(old, new)
+            anew = moved or rehash or private is not None
+            if not (anew or fields or hook or meta is not type(old)):
                 continue
             for cls in _with_subclasses(old):
                 if id(cls) in drafts:
                     continue
                 if id(cls) not in self._new and (moved or not issubclass(type(cls), meta)):
                     self._new[id(cls)] = self._clone(cls)
-                if moved or rehash:
+                if anew:
                     self._anew.add(id(cls))
+                if private is not None:
+                    self._private.setdefault(id(cls), []).append(private)
                 if hook:
                     self._hooks.add(id(cls))
                 if fields:
                     self._fields.setdefault(id(cls), {}).update(fields)
-                if moved or rehash or hook or fields:
+                if anew or hook or fields:
                     self._wanted[id(cls)] = cls
 
     def _clone(self, cls: Any) -> Any:
@@ -125,14 +130,20 @@ class _Migration:
                       if name not in state}
             hooked = number in self._hooks
             if number in self._anew:
-                made = self._rebuild(instance, self._new.get(number, cls), {**state, **values},
-                                     hooked)
+                made = self._rebuild(instance, self._new.get(number, cls),
+                                     self._translated(number, {**state, **values}), hooked)
                 self.plan.add_rebuilt(instance, made)
             else:
                 for name, value in values.items():
                     self._set(instance, name, value)
             if hooked:
                 self.hooked.append((instance, state))
+
+    def _translated(self, number: int, state: dict[str, Any]) -> dict[str, Any]:
+        for before, after in self._private.get(number, ()):
+            state = {after + name.removeprefix(before) if name.startswith(before)
+                     and not name.endswith("__") else name: value for name, value in state.items()}
+        return state
 
     def _move(self, instance: Any, cls: type) -> None:
         before = type(instance)
@@ -268,6 +279,17 @@ def _slots_of(cls: type) -> list[str]:
 def _shape(cls: type) -> tuple[int, ...]:
     return (cls.__basicsize__, cls.__itemsize__, cls.__dictoffset__, cls.__weakrefoffset__,
             cls.__flags__ & _HAVE_GC)
+
+
+def private_names(old: type, new: type) -> tuple[str, str] | None:
+    """How names of attributes begin that only a class uses, if it got another name."""
+    before, after = (f"_{cls.__name__.lstrip('_')}__" for cls in (old, new))
+    attributes: tuple[str, ...] = vars(old).get("__static_attributes__", ())
+    if before == after or not any(
+            name.startswith((before, "__")) and not name.endswith("__")
+            for name in (*_slots_of(old), *attributes)):
+        return None
+    return before, after
 
 
 def set_on_class(cls: type, name: str, value: Any) -> None:

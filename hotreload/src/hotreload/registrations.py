@@ -123,6 +123,8 @@ class Registrations:
         for container in self._containers:
             if is_a(container, (list, deque)):
                 self._merge(container, resemblance, plan, journal)
+            elif is_a(container, dict):
+                self._rekey(container, plan, journal)
         former = [f for f in _registered_at_exit() if id(f) not in self.fresh]
         for function in [*self._at_exit]:
             if any(resemblance.same(f, function) for f in former):
@@ -152,6 +154,20 @@ class Registrations:
             if plan.registered_otherwise(definitions):
                 put(container, mate, entry)
                 journal.note(partial(put, container, entry, mate))
+
+    def _rekey(self, container: dict[Any, Any], plan: Plan, journal: Journal) -> None:
+        """Let a table that knows entries by their ids know them by those that they will have."""
+        entries = [value for key, value in container.items()
+                   if id(value) in self._entries and type(key) is int and key == id(value)]
+        final = {id(draft): made for draft, made in plan.functions} if entries else {}
+        for entry in entries:
+            mate = plan.former.get(id(entry))
+            stays = plan.resolve(entry) is mate
+            if id(mate) in container and container[id(mate)] is mate:
+                journal.delete_item(container, id(entry if stays else mate))
+            if not stays and id(entry) in final:
+                journal.delete_item(container, id(entry))
+                journal.set_item(container, id(final[id(entry)]), entry)
 
     # It fails.
 
