@@ -222,11 +222,8 @@ class Registrations:
             atexit.unregister(function)
         for container, own, entries in self._others:
             for entry in entries:
-                if is_a(container, set):
-                    surplus = entry not in own
-                else:
-                    surplus = sum(item is entry for item in container) \
-                        - sum(item is entry for item in own)
+                surplus = int(entry not in own) if is_a(own, set) else \
+                    sum(item is entry for item in container) - sum(item is entry for item in own)
                 remove(container, entry, surplus)
         owners = _owners_of_namespaces([container for container, _, _ in self._dicts])
         for container, before, items in self._dicts:
