@@ -468,3 +468,24 @@ add("ids as keys of a table elsewhere", "import app\n@app.connect\ndef f():\n   
     "import m, app", [("def f()", "def f(x=1)"), ("x = 1\n", "x = 2\n"), ("def g()", "@app.connect\ndef h():\n    return 6\n@app.connect\ndef g()")],
     "assert all(key == id(value) for key, value in app.table.items()) and {*app.table.values()} == {m.f, m.A, m.g, m.h} and len(app.table) == 4",
     others={"app.py": "table = {}\ndef connect(d):\n    table[id(d)] = d\n    return d\n"})
+add("a registration beside classes that do not want to be asked", "import registry\ndef f():\n    return 1\n", "import m, registry",
+    "import registry\ndef f(x=1):\n    return 2\ndef g():\n    return 3\nregistry.table['g'] = g\n",
+    "assert m.f() == 2 and registry.table == {'g': m.g}", others={"registry.py": """
+    table = {}
+    class Secret(type):
+        def __getattribute__(cls, name):
+            raise RuntimeError
+        __hash__ = None
+        def __eq__(cls, other):
+            raise RuntimeError
+    class A(metaclass=Secret):
+        pass
+    class Proxy:
+        def __getattribute__(self, name):
+            raise RuntimeError
+    class Table(dict):
+        def __len__(self):
+            raise RuntimeError
+        copy = items = __len__
+    a, proxy, other_table = A(), Proxy(), Table()
+    """})

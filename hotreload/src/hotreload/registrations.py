@@ -29,10 +29,10 @@ from .source import records
 CONTAINERS = (list, deque, dict, set)
 NO_ENTRIES = (ModuleType, FrameType, TracebackType, BaseException)
 
-_NAMELESS = frozenset((
+_NAMELESS = frozenset(map(id, (
     list, tuple, set, frozenset, deque, FunctionType, BuiltinFunctionType, MemberDescriptorType,
-    GetSetDescriptorType, *NO_ENTRIES, *VALUES))
-"""What does not have tables by names."""
+    GetSetDescriptorType, *NO_ENTRIES, *VALUES)))
+"""Types of what does not have tables by names, by their ids: some are not hashable."""
 
 _LARGE = 1000
 """More items than a table of handlers has."""
@@ -183,7 +183,7 @@ class Registrations:
                 self._dicts.append((container, *self._former_items(container, found)))
                 continue
             entries = [item for item in container if id(item) in self._entries]
-            own = container.copy()
+            own: Any = (set if is_a(container, set) else list)(container)
             for entry in entries:
                 remove(own, entry)
             self._others.append((container, own, entries))
@@ -283,16 +283,18 @@ def tables_of_the_program() -> dict[int, tuple[dict[Any, Any], dict[Any, Any]]]:
     The collector does not know an empty one, and takes it for a new one once something has
     been put there. Large ones are not what somebody registers with.
     """
-    modules = [module for name in list(records) if (module := sys.modules.get(name)) is not None]
-    names = {module.__name__ for module in modules}
+    names = set(records)
+    namespaces = [vars(module) for name in list(records)
+                  if is_a(module := sys.modules.get(name), ModuleType)]
     seen: dict[int, Any] = {}
-    level: dict[int, Any] = {id(vars(module)): vars(module) for module in modules}
+    level: dict[int, Any] = {id(namespace): namespace for namespace in namespaces}
     for _ in range(_DEPTH):
         seen |= level
         level = {id(obj): obj for obj in gc.get_referents(*level.values())
-                 if type(obj) not in _NAMELESS and id(obj) not in seen
-                 and not (is_a(obj, dict) and len(obj) > _LARGE)
-                 and not (is_a(obj, type) and obj.__module__ not in names)}
+                 if id(type(obj)) not in _NAMELESS and id(obj) not in seen
+                 and not (is_a(obj, dict) and dict.__len__(obj) > _LARGE)
+                 and not (is_a(obj, type)
+                          and type.__getattribute__(obj, "__module__") not in names)}
     return {number: (obj, dict.copy(obj)) for number, obj in seen.items() if is_a(obj, dict)}
 
 
