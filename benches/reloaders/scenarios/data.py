@@ -25,6 +25,12 @@ add("a configuration dict imported by name", "CONFIG = {'debug': False}\n", "imp
     others={"user.py": "from m import CONFIG"})
 add("a table with an entry added below", "T = {}\nT['a'] = 1\n", "from m import T",
     ("T['a'] = 1", "T['a'] = 1\nT['b'] = 2"), "assert T == {'a': 1, 'b': 2}")
+add("a table with two entries of one value", "T = {}\nT['a'] = T['b'] = 1\n", "from m import T",
+    ("= 1", "= 2"), "assert T == {'a': 2, 'b': 2}")
+add("a table with two entries from a tuple", "T = {}\nT['a'], T['b'] = 1, 2\n", "from m import T",
+    ("1, 2", "3, 4"), "assert T == {'a': 3, 'b': 4}")
+add("a table with an annotated entry", "T = {}\nT['a']: int = 1\n", "from m import T",
+    ("= 1", "= 2"), "assert T == {'a': 2}")
 add("a cache that has been filled", "CACHE = {}\ndef f(k):\n    return CACHE.setdefault(k, 1)\n",
     "import m; from m import CACHE; m.f('a')", [("def f(k)", "def f(k, x=0)")],
     "m.f('b'); assert CACHE == {'a': 1, 'b': 1} and m.CACHE is CACHE")

@@ -117,7 +117,7 @@ def _runs_at_import(code: CodeType, skeleton: Skeleton) -> bool:
     if code.co_name in ("__hash__", "__eq__"):
         return True  # tables have to be repaired
     root, _, rest = code.co_qualname.partition(".")
-    if root in skeleton.makers:
+    if root in skeleton.makers | skeleton.defaults:
         return not rest or code.co_name in _RUN_FOR_DECORATED | _RUN_FOR_SUBCLASSES
     return root in skeleton.bases and code.co_name in _RUN_FOR_SUBCLASSES
 

@@ -33,8 +33,8 @@ class Outline:
                 self._heads[id(statement)] = heads
             for name in _bound(statement):
                 self._binders[name].append(statement)
-            if (filled := _mutated(statement)) is not None:
-                self._mutators[filled].append(statement)
+            for name in _mutated(statement):
+                self._mutators[name].append(statement)
 
     def __contains__(self, name: str) -> bool:
         return name in self._binders
@@ -111,6 +111,11 @@ class Outline:
         """What is done to an object after it has been bound: ``f.tag = 1``."""
         return [self._in_place(node) for node in self._mutators.get(name, ())]
 
+    @property
+    def filled(self) -> set[str]:
+        """The names of objects to which something is done."""
+        return set(self._mutators)
+
     @cached_property
     def calls(self) -> list[str]:
         """The calls that are statements of their own."""
@@ -128,10 +133,15 @@ class Outline:
                           if isinstance(n, ast.Name)}
         return found
 
+    def initialisers(self, name: str) -> list[ast.Assign | ast.AnnAssign | ast.AugAssign]:
+        """The assignments that bind a name."""
+        return [node for node in self._binders.get(name, ())
+                if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign))]
+
     def needed_by(self, names: set[str]) -> set[str]:
-        """Names of this block that the initialisers of some values refer to."""
-        nodes = [node for name in names for node in self._binders.get(name, ())
-                 if isinstance(node, (ast.Assign, ast.AnnAssign))]
+        """Names of this block that some values are made from, or filled with."""
+        nodes = [node for name in names
+                 for node in (*self.initialisers(name), *self._mutators.get(name, ()))]
         return {name for name in _names(nodes) if name in self}
 
     def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
@@ -180,12 +190,16 @@ def imported_modules(tree: ast.Module, package: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """What is left of a module without the bodies of its functions."""
+    """What is left of a module without the bodies of its functions.
+
+    What the names in it refer to runs at import.
+    """
 
     shape: str
     makers: set[str]
-    """Names used by decorators, metaclasses and defaults, and by the bodies of classes:
-    what they refer to runs at import."""
+    """Names used by decorators and metaclasses, and by the bodies of classes."""
+    defaults: set[str]
+    """Names used by defaults and annotations."""
     bases: set[str]
     """Names of base classes."""
     in_loops: set[str]
@@ -196,6 +210,7 @@ def skeleton(text: bytes) -> Skeleton:
     """Take the bodies of the functions out of a module."""
     tree = ast.parse(text)
     makers: set[str] = set()
+    defaults: set[str] = set()
     bases: set[str] = set()
     in_loops: set[str] = set()
 
@@ -205,10 +220,10 @@ def skeleton(text: bytes) -> Skeleton:
                 if any(isinstance(head, (ast.For, ast.While)) for head in heads):
                     in_loops.add(statement.name)
                 statement.body = []
-                parts = [*statement.decorator_list, statement.args]
+                makers.update(_names(statement.decorator_list))
+                defaults.update(_names([statement.args]))
                 if statement.returns is not None:
-                    parts.append(statement.returns)
-                makers.update(_names(parts))
+                    defaults.update(_names([statement.returns]))
             elif isinstance(statement, ast.ClassDef):
                 makers.update(_names([*statement.decorator_list, *statement.keywords]))
                 bases.update(_names(statement.bases))
@@ -216,7 +231,7 @@ def skeleton(text: bytes) -> Skeleton:
             elif in_class:
                 makers.update(_names([statement]))
     visit(tree.body, False)
-    return Skeleton(ast.dump(tree), makers, bases, in_loops)
+    return Skeleton(ast.dump(tree), makers, defaults, bases, in_loops)
 
 
 def _names(nodes: Sequence[ast.AST]) -> Iterator[str]:
@@ -285,20 +300,34 @@ def _expressions(statement: ast.AST) -> Iterator[ast.AST]:
             yield from _expressions(child)
 
 
-def _mutated(statement: ast.stmt) -> str | None:
-    """The name whose object a statement fills: ``x[1] = 2``, ``x.append(3)``."""
-    node: ast.AST
+def _mutated(statement: ast.stmt) -> set[str]:
+    """Names whose objects a statement fills: ``x[1] = 2``, ``x.append(3)``."""
+    targets: list[ast.expr] = []
     match statement:
-        case ast.Assign(targets=[(ast.Subscript() | ast.Attribute()) as node]):
+        case ast.Assign(targets=targets) | ast.Delete(targets=targets):
             pass
-        case ast.AugAssign(target=node):
-            pass
-        case ast.Expr(value=ast.Call(func=ast.Attribute() as node)):
-            pass
-        case ast.Delete(targets=[ast.Subscript() as node]):
-            pass
-        case _:
-            return None
-    while isinstance(node, (ast.Subscript, ast.Attribute)):
-        node = node.value
-    return node.id if isinstance(node, ast.Name) else None
+        case ast.AnnAssign(target=target, value=ast.expr()):
+            targets = [target]
+        case ast.AugAssign(target=target):
+            return set(_roots([target]))
+        case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
+            targets = [function]
+    return set(_roots([target for target in _unpacked(targets) if not isinstance(target, ast.Name)]))
+
+
+def _unpacked(targets: list[ast.expr]) -> Iterator[ast.expr]:
+    for target in targets:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            yield from _unpacked(target.elts)
+        elif isinstance(target, ast.Starred):
+            yield from _unpacked([target.value])
+        else:
+            yield target
+
+
+def _roots(nodes: list[ast.expr]) -> Iterator[str]:
+    for node in nodes:
+        while isinstance(node, (ast.Subscript, ast.Attribute)):
+            node = node.value
+        if isinstance(node, ast.Name):
+            yield node.id
