@@ -78,6 +78,23 @@ add("an enum of integers", "import enum\nclass E(enum.IntEnum):\n    A = 1\n",
 add("a flag", "import enum\nclass E(enum.Flag):\n    A = 1\n    B = 2\n",
     "from m import E; ab = E.A | E.B", ("B = 2", "B = 2\n    C = 4"),
     "import m; assert ab is m.E.A | m.E.B and m.E.B in ab and m.E.C not in ab")
+add("a flag with another one before it", "import enum\nclass E(enum.Flag):\n    A = enum.auto()\n    B = enum.auto()\n",
+    "from m import E; ab = E.A | E.B", ("    A =", "    X = enum.auto()\n    A ="),
+    "import m; assert ab is m.E.A | m.E.B and m.E.B in ab and m.E.X not in ab")
+add("flags with a name for two of them", "import enum\nclass E(enum.Flag):\n    A = 1\n    B = 2\n    C = 4\n",
+    "from m import E; ab, bc = E.A | E.B, E.B | E.C", ("    C = 4\n", "    AB = 3\n"),
+    "import m; assert ab is m.E.AB and bc is m.E.B")
+add("an enum, two members become one", "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 2\n",
+    "from m import E; a, b = E.A, E.B; held = {b: 'v'}", ("B = 2", "B = 1"),
+    "import m; assert a is m.E.A and b is m.E.B is a and held[a] == 'v'")
+add("an enum, one member becomes two", "import enum\nclass E(enum.Enum):\n    A = 1\n    B = 1\n",
+    "from m import E; a = E.A", ("B = 1", "B = 2"), "import m; assert a is m.E.A and m.E.B is m.E(2)")
+add("an enum of strings that loses a member", "import enum\nclass E(enum.Enum):\n    A = 'a'\n    B = 'b'\n",
+    "from m import E; a, b = E.A, E.B; held = {b: 'v'}", [("enum.Enum", "enum.StrEnum"), ("    B = 'b'\n", "")],
+    "import m; assert a is m.E.A and b == b.value == 'b' and b.name == 'B' and held[b] == held['b'] == 'v'")
+add("an enum that makes its values otherwise", "import enum\nclass E(enum.Enum):\n"
+    "    def _generate_next_value_(name, *others):\n        return name.lower()\n    A = enum.auto()\n",
+    "from m import E; a = E.A", ("name.lower()", "name * 2"), "import m; assert a is m.E.A is m.E('AA')")
 add("an enum in match", "import enum\nclass E(enum.Enum):\n    A = 1\n", "import m, user; a = m.E.A",
     ("A = 1", "A = 1\n    B = 2"), "assert user.name(a) == 'a' and user.name(m.E.A) == 'a'",
     others={"user.py": "from m import E\ndef name(e):\n    match e:\n        case E.A: return 'a'"})

@@ -116,6 +116,8 @@ def _find(module: ModuleType, index: dict[tuple[str, int], int],
 def _runs_at_import(code: CodeType, skeleton: Skeleton) -> bool:
     if code.co_name in ("__hash__", "__eq__"):
         return True  # tables have to be repaired
+    if code.co_name == "_generate_next_value_":
+        return True  # members of an enum get their values from it
     root, _, rest = code.co_qualname.partition(".")
     if root in skeleton.makers | skeleton.defaults:
         return not rest or code.co_name in _RUN_FOR_DECORATED | _RUN_FOR_SUBCLASSES

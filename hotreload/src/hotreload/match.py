@@ -7,6 +7,7 @@ into a `Plan`.
 from __future__ import annotations
 
 import abc
+import contextlib
 import enum
 import gc
 from collections import deque
@@ -507,16 +508,45 @@ class Matcher:
         news = new.__members__
         for name, member in old.__members__.items():
             if name in news:
-                self.plan.replace(member, news[name])
+                self._replace_or_merge(member, news[name])
             else:
-                self.deleted[f"{new.__qualname__}.{name}"] = member
-        if is_a(new, enum.EnumType) and issubclass(new, enum.Flag):
-            for value, member in old._value2member_map_.items():
+                self.deleted[f"{new.__qualname__}.{name}"] = self._without_name(member, old, new)
+        if issubclass(new, enum.Flag) and issubclass(old, enum.Flag):
+            for member in list(old._value2member_map_.values()):
                 if member.name not in old.__members__:
-                    try:
-                        self.plan.replace(member, new(value))
-                    except ValueError:
-                        pass
+                    with contextlib.suppress(ValueError):
+                        self._replace_or_merge(member, new(_composite_value(member, old, new)))
+
+    def _replace_or_merge(self, member: Any, new: Any) -> None:
+        """Replace a member, also if the new one has been an alias for another one since."""
+        self.plan.replace(member, new)
+        if not self.plan.is_replaced(member):
+            self.plan.merged.append((member, new))
+
+    def _without_name(self, member: Any, old: Any, new: Any) -> Any:
+        """A member that the enum does not have any more: made anew if it would not fit."""
+        kind = new._member_type_
+        if kind is old._member_type_:
+            return member
+        try:
+            made = kind.__new__(new, *[] if kind is object else [member._value_])
+        except (TypeError, ValueError):
+            return member
+        vars(made).update(vars(member))
+        self.plan.replace(member, made)
+        return made
+
+
+def _composite_value(member: Any, old: Any, new: Any) -> int:
+    """What several flags at once are now, and bits without a name."""
+    value: int = member._value_
+    named = 0
+    for name in old._member_names_:
+        flag = old._member_map_[name]._value_
+        if value & flag:
+            value &= ~flag
+            named |= new.__members__[name]._value_ if name in new.__members__ else 0
+    return value | named
 
 
 def _class_outline(outline: Outline | None, qualname: str) -> Outline | None:

@@ -38,6 +38,8 @@ class Plan:
         self.attributes: list[tuple[FunctionType, str, Any]] = []
         self.rebuilt: list[tuple[Any, Any]] = []
         self.rebuilt_ids: set[int] = set()
+        self.merged: list[tuple[Any, Any]] = []
+        """Objects that others, which have taken the place of something else, stand for as well."""
         self.functions: list[tuple[FunctionType, FunctionType]] = []
         self.state: list[tuple[Any, Any]] = []
         """Values that stay, old and new: the draft may have registered more with the new ones."""

@@ -300,8 +300,17 @@ class Commit:
         self._hooks(plan.undoable)
         reached("hooks")
         gone = self._report(plan.pairs, left_behind)
+        self._merge()
         self._abandon(plan.undoable)
         return gone
+
+    def _merge(self) -> None:
+        """What cannot be undone comes last."""
+        if self.plan.merged:
+            try:
+                self.journal.remap(self.plan.merged, [])
+            except (TypeError, ValueError) as error:
+                raise ReloadRefused(explanation(error)) from error
 
     def _prepare(self) -> None:
         """What does not show before the remap: new classes, new names."""
