@@ -297,6 +297,21 @@ def test_parts_of_a_package(project):
     assert pkg.colours is sys.modules["pkg.colours"]
 
 
+def test_moves_there_and_back(project, reload):
+    """A class and a function in the one file or the other; the one always has them."""
+    moved = "class A:\n    x = 1\n    def f(self):\n        return 1\ndef g():\n    return 1\n"
+    m = project.load(moved)
+    n = project.load("Y = 1\n", "n")
+    user = project.load("from m import A, g\n", "user")
+    a, g = m.A(), m.g
+    for there in (True, False, True, False):
+        project.write("m.py", "from n import A, g\n" if there else moved)
+        project.write("n.py", "Y = 1\n" + moved if there else "Y = 1\n")
+        reload()
+        assert type(a) is m.A is user.A and g is m.g is user.g
+        assert vars(n).get("A") is (m.A if there else None) and m.A.__module__ == ("n" if there else "m")
+
+
 def test_a_move_that_is_undone(project):
     """A class and a function move into another file, and the hook there fails."""
     m = project.load("class A:\n    x = 1\n    def f(self):\n        return 1\ndef g():\n    return 1\nX = 1\n")

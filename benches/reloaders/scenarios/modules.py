@@ -29,6 +29,13 @@ add("a base class and its subclass in two files", "class A:\n    x = 1\n", "impo
 add("a name moves to another module", "class A:\n    x = 1\n", "import m, other; a = m.A(); held = [m.A]",
     "from other import A\n", "assert m.A is other.A and m.A.x == 1",
     others={"other.py": "Y = 1\n"}, edits={"other.py": "Y = 1\nclass A:\n    x = 1\n"})
+add("a name moves to a module that imports it", "from other import A, f\n",
+    "import m, other, user; a = m.A(); g = m.f",
+    "class A:\n    x = 2\n    def f(self):\n        return 2\ndef f():\n    return 2\n",
+    "assert type(a) is m.A is user.A and a.f() == a.x == 2; assert g is m.f is user.f and g() == 2; "
+    "assert not hasattr(other, 'A') and not hasattr(other, 'f')",
+    others={"other.py": "class A:\n    x = 1\n    def f(self):\n        return 1\ndef f():\n    return 1\n",
+            "user.py": "from m import A, f\n"}, edits={"other.py": "Y = 1\n"})
 add("a new module is imported", "X = 1\n", "import m", "import brand_new\nX = brand_new.X\n",
     "assert m.X == 5", edits={"brand_new.py": "X = 5\n"})
 add("a function moves into a new module", "def f():\n    return 1\n", "import m; held = m.f",

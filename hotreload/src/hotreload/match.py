@@ -77,7 +77,7 @@ class Matcher:
             if not self._is_mine(old) or not self.old_outline.is_definition(name):
                 continue
             if name not in after:
-                new = self._elsewhere(name)
+                new = self._elsewhere(name, old)
             elif self.outline.is_import(name):
                 new = after[name]
             else:
@@ -89,11 +89,16 @@ class Matcher:
             elif name in after:
                 self.values.append((name, old, new))
 
-    def _elsewhere(self, name: str) -> Any:
-        """The one new definition of this name in the other modules."""
+    def _elsewhere(self, name: str, old: Any) -> Any:
+        """The one new definition of this name in the other modules.
+
+        A module may have imported the old one.
+        """
         found = [vars(other.draft)[name] for other in self.plan.matchers.values()
                  if other is not self and name in vars(other.draft)
-                 and name not in vars(other.module) and other.outline.is_definition(name)]
+                 and (name not in vars(other.module)
+                      or vars(other.module)[name] is old and other._was_import(name))
+                 and other.outline.is_definition(name)]
         return found[0] if len(found) == 1 else None
 
     def definitions(self) -> None:
