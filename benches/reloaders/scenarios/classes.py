@@ -349,3 +349,55 @@ add("renamed, with private attributes", "class A:\n    def __init__(self):\n    
                        "    def g(self):\n        return self.__x\n"})
 add("renamed, with private slots", "class A:\n    __slots__ = ('__x',)\n    def __init__(self):\n        self.__x = 5\n    def f(self):\n        return self.__x\n",
     "import m; a = m.A()", ("class A:", "class New:"), "assert type(a) is m.New and a.f() == 5")
+
+add("a singleton that a metaclass keeps", "class Single(type):\n    def __init__(cls, *arguments):\n"
+    "        super().__init__(*arguments)\n        cls._it = None\n    def __call__(cls):\n"
+    "        if cls._it is None:\n            cls._it = super().__call__()\n        return cls._it\n"
+    "class A(metaclass=Single):\n    x = 1\n", "import m; a = m.A()", ("x = 1", "x = 2"),
+    "assert m.A() is a and a.x == 2")
+add("instances that __init_subclass__ made a list for", "class Base:\n    def __init_subclass__(cls):\n"
+    "        cls.made = []\nclass A(Base):\n    x = 1\n    def __init__(self):\n        self.made.append(self)\n",
+    "import m; a = m.A()", ("x = 1", "x = 2"), "assert m.A.made == [a]; assert m.A.made == [a, m.A()]")
+add("a cache that a decorator has added", "def cached(cls):\n    cls._cache = {}\n    return cls\n@cached\nclass A:\n"
+    "    x = 1\n    @classmethod\n    def get(cls, k):\n        return cls._cache.setdefault(k, cls())\n",
+    "import m; a = m.A.get(1)", ("x = 1", "x = 2"), "assert m.A.get(1) is a and a.x == 2")
+add("names that a metaclass has collected", "class Meta(type):\n    def __init__(cls, name, bases, names):\n"
+    "        super().__init__(name, bases, names)\n        cls.columns = [n for n in names if n[:2] != '__']\n"
+    "        cls.key = 'id' if 'id' in names else None\nclass A(metaclass=Meta):\n    id = 1\n",
+    "import m; a = m.A()", "class Meta(type):\n    def __init__(cls, name, bases, names):\n"
+    "        super().__init__(name, bases, names)\n        cls.columns = [n for n in names if n[:2] != '__']\n"
+    "        cls.key = 'id' if 'id' in names else None\nclass A(metaclass=Meta):\n    pass\n",
+    "assert a.columns == [] and a.key is None")
+add("a default of a named tuple removed", "import typing\nclass P(typing.NamedTuple):\n    x: int\n    y: int = 1\n",
+    "import m; p = m.P(5)", (" = 1", ""), "assert p == (5, 1) and m.P._field_defaults == {}")
+add("a default that the class has too", "class A:\n    L = []\n    def f(self, x=L):\n        return x\n",
+    "import m; a = m.A(); a.L.append(1)", ("x=L", "x=L, y=0"), "assert a.f() is a.L is m.A.L == [1]")
+add("a lock that methods share", "import threading\ndef synced(lock):\n    def decorate(f):\n"
+    "        def wrapper(*args):\n            with lock:\n                return f(*args)\n        wrapper.lock = lock\n"
+    "        return wrapper\n    return decorate\nclass A:\n    LOCK = threading.Lock()\n    @synced(LOCK)\n"
+    "    def f(self):\n        return 1\n", "import m; lock = m.A.LOCK",
+    [("return 1\n", "return 1\n    @synced(LOCK)\n    def g(self):\n        return 2\n")],
+    "assert m.A.LOCK is m.A.f.lock is m.A.g.lock is lock and m.A().g() == 2")
+add("a sentinel that is a default", "class A:\n    S = object()\n    def f(self, x=S):\n        return x is self.S\n",
+    "import m; a = m.A(); s = a.S", ("x=S", "x=S, y=0"), "assert a.f() and a.f(s) and not a.f(1)",
+    again=(("class A:", "class A:\n    y = 1"), "assert a.f() and a.f(s) and a.y == 1"))
+add("a cache that methods share", "def memo(cache):\n    def decorate(f):\n        def wrapper(self, k):\n"
+    "            return cache.setdefault(k, f(self, k))\n        return wrapper\n    return decorate\nclass A:\n"
+    "    CACHE = {}\n    @memo(CACHE)\n    def f(self, k):\n        return k\n", "import m; a = m.A(); a.f(1)",
+    [("return k\n", "return k\n    @memo(CACHE)\n    def g(self, k):\n        return -k\n")],
+    "a.f(2), a.g(3); assert m.A.CACHE == {1: 1, 2: 2, 3: -3}")
+add("a table filled in the class", "class A:\n    T = {}\n    T['a'] = 1\n", "import m; a = m.A()",
+    ("    T['a'] = 1", "    T['a'] = 1\n    T['b'] = 2"), "assert a.T == {'a': 1, 'b': 2}")
+add("a table filled below the class", "class A:\n    T = {}\n    x = 1\nA.T['a'] = 1\n", "import m; a = m.A(); m.A.x = 5",
+    ("A.T['a'] = 1", "A.T['a'] = 1\nA.T['b'] = 2"), "assert a.T == {'a': 1, 'b': 2} and a.x == 5")
+add("an attribute set below the class", "class A:\n    x = 1\nA.x = 5\nA.y = 6\n",
+    "import m; a = m.A(); m.A.y = 7; m.A.z = 8", ("= 5", "= 9"), "assert (a.x, a.y, a.z) == (9, 7, 8)")
+add("an attribute set below the class, removed", "class A:\n    x = 1\nA.x = 5\nA.y = 6\n", "import m; a = m.A()",
+    ("A.x = 5\nA.y = 6\n", ""), "assert a.x == 1 and not hasattr(a, 'y')")
+add("an attribute of a method", "class A:\n    def f(self):\n        return 1\n    f.title = 'old'\n",
+    "import m; a = m.A(); m.A.f.n = 1", ("'old'", "'new'"), "assert a.f.title == 'new'",
+    again=([("'new'", "'newer'"), EDIT], "assert a.f.title == 'newer' and a.f() == 2"))
+add("an attribute of a method, set below the class", "class A:\n    def f(self):\n        return 1\nA.f.title = 'old'\n",
+    "import m; a = m.A()", ("'old'", "'new'"), "assert a.f.title == 'new'")
+add("a type parameter added", "class A[T]:\n    def f(self):\n        return 1\n", "import m; a = m.A()",
+    ("[T]", "[T, U: int]"), "assert m.A[str, int] and type(a) is m.A and a.f() == 1")

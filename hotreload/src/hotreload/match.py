@@ -32,6 +32,8 @@ CONTAINERS = (list, dict, set, deque, bytearray)
 _OF_THE_MODULE = {"__name__", "__file__", "__cached__", "__loader__", "__package__",
                   "__path__", "__spec__", "__builtins__"}
 
+_DESCRIPTORS = (MemberDescriptorType, GetSetDescriptorType)
+
 _OF_A_CLASS = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__",
                "__firstlineno__", "__static_attributes__", "__slots__", "_abc_impl",
                "__annotations__", "__classcell__"}
@@ -139,13 +141,14 @@ class Matcher:
         self.namespace[name] = new
 
     def _edited(self, old: Outline | None, new: Outline | None, name: str) -> bool:
-        """Whether what decorates a definition has been edited, or runs new code."""
+        """Whether what makes a definition, or is done to it then, has been edited."""
         if old is None or new is None:
             return False
-        if old.decorators(name) != new.decorators(name):
-            return True
-        if old.mutations(name) != new.mutations(name):
-            return True
+        return old.decorators(name) != new.decorators(name) or self._has_new_makers(new, name) \
+            or old.mutations(name) != new.mutations(name)
+
+    def _has_new_makers(self, new: Outline, name: str) -> bool:
+        """Whether what decorates a definition runs new code."""
         return any(f"{self.name}:{maker}" == changed or changed.startswith(f"{self.name}:{maker}.")
                    for maker in new.makers(name) for changed in self.changed)
 
@@ -227,7 +230,7 @@ class Matcher:
         if old is new:
             self.namespace[name] = old
             return
-        if name.startswith("__") and name.endswith("__") or self.outline.is_import(name):
+        if _is_dunder(name) or self.outline.is_import(name):
             self.namespace[name] = new
             return
         if self._same_initialiser(name, old, new):
@@ -355,9 +358,8 @@ class Matcher:
 
     def _carry_attributes(self, old: FunctionType, new: FunctionType) -> None:
         """Take over attributes that a function was given at run time."""
-        name = old.__qualname__
-        if self.old_outline is None \
-                or self.old_outline.mutations(name) != self.outline.mutations(name):
+        if self.old_outline is None or _fills(self.old_outline, old.__qualname__) \
+                != _fills(self.outline, new.__qualname__):
             return
         for attribute, value in vars(old).items():
             if attribute != "__wrapped__" and not is_wrapper(value):
@@ -408,13 +410,12 @@ class Matcher:
     # Classes.
 
     def _classes(self, old: Any, new: Any, edited: bool) -> bool:
-        home = self.plan.matchers.get(new.__module__)
         if new.__module__ != self.name and old.__module__ != self.name:
             if id(new) in self._fresh:
                 self.plan.replace(old, new)
             return True
         outlines = (_class_outline(self.old_outline, old.__qualname__),
-                    _class_outline(home.outline if home else None, new.__qualname__))
+                    _class_outline(self._home_outline(new), new.__qualname__))
         same_source = not edited and self._same_class_source(old, new, outlines)
         same = same_source and self._same_ancestors(old, new)
         members = self._members(old, new, *outlines)
@@ -424,7 +425,7 @@ class Matcher:
             return False
         self.plan.replace(old, new)
         self.plan.classes.append((old, new))
-        self._carry(old, new, *outlines, edited)
+        self._carry(old, new, *outlines)
         if is_a(new, enum.EnumType) and is_a(old, enum.EnumType):
             self._enum_members(old, new)
         if is_a(new, abc.ABCMeta) and is_a(old, abc.ABCMeta):
@@ -434,6 +435,11 @@ class Matcher:
         if not same_source or not members:
             self.changed.append(f"{new.__module__}:{new.__qualname__}")
         return True
+
+    def _home_outline(self, new: type) -> Outline | None:
+        """The outline of the module that a class is in now."""
+        home = self.plan.matchers.get(new.__module__)
+        return home.outline if home is not None else None
 
     def _same_ancestors(self, old: type, new: type) -> bool:
         if self.plan.resolve(type(new)) is not type(old) or self.plan.is_replaced(type(old)):
@@ -456,7 +462,8 @@ class Matcher:
             return False
         return all(old_outline.is_definition(name) and outline.is_definition(name)
                    and old_outline.decorators(name) == outline.decorators(name)
-                   or old_outline.source(name) == outline.source(name) for name in outline)
+                   or old_outline.source(name, mutations=True)
+                   == outline.source(name, mutations=True) for name in outline)
 
     def _members(self, old: type, new: type, old_outline: Outline | None,
                  outline: Outline | None) -> bool:
@@ -473,7 +480,8 @@ class Matcher:
                     or is_wrapper(value) and self.plan.are_of_one_kind(mate, value):
                 if is_a(value, (FunctionType, type)) and id(value) not in self._fresh:
                     continue
-                edited = self._edited(old_outline, outline, name)
+                edited = self._edited(old_outline, outline, name) \
+                    or self._is_filled_otherwise(old, new, name)
                 changed |= self.pair(mate, value, f"{new.__qualname__}.{name}", edited)
         return changed
 
@@ -487,27 +495,69 @@ class Matcher:
                 if name in old.__members__:
                     self.plan.keep(old.__members__[name], new.__members__[name])
 
+    def _is_filled_otherwise(self, old: type, new: type, name: str) -> bool:
+        """Whether what the module does to an attribute of a class has been edited."""
+        home = self._home_outline(new)
+        return self.old_outline is not None and home is not None and (
+            self.old_outline.mutations(f"{old.__qualname__}.{name}")
+            != home.mutations(f"{new.__qualname__}.{name}"))
+
     def _carry(self, old: type, new: type, old_outline: Outline | None,
-               outline: Outline | None, edited: bool) -> None:
+               outline: Outline | None) -> None:
         """Take over attributes that have changed, or been added, at run time."""
         if is_a(new, enum.EnumType) or is_a(old, enum.EnumType) \
                 or old_outline is None or outline is None:
             return
+        made_otherwise = self._is_class_made_otherwise(old, new)
         before, after = vars(old), vars(new)
         for name, value in before.items():
-            if name in _OF_A_CLASS or is_a(
-                    value, (MemberDescriptorType, GetSetDescriptorType)):
+            if name in _OF_A_CLASS or is_a(value, _DESCRIPTORS) \
+                    or is_a(after.get(name), _DESCRIPTORS) \
+                    or self._is_filled_otherwise(old, new, name):
                 continue
-            if name not in old_outline:
-                dunder = name.startswith("__") and name.endswith("__")
-                if name not in after and not edited and not dunder:
-                    self.plan.carried.append((new, name, value))
-            elif name in after and not old_outline.is_definition(name) \
-                    and not outline.is_definition(name) \
-                    and old_outline.source(name) == outline.source(name) \
-                    and not is_a(after[name], (MemberDescriptorType, GetSetDescriptorType)):
-                self.plan.carried.append((new, name, value))
-                self.plan.state.append((value, after[name]))
+            if name in old_outline:
+                carried = name in after and self._is_same_attribute(
+                    name, value, after[name], old_outline, outline)
+            elif name in after:
+                carried = name not in outline and not _is_dunder(name) and (
+                    self._is_filled(old, name)
+                    or not made_otherwise and _is_state(value, after[name], old))
+            else:
+                carried = not made_otherwise and not _is_dunder(name)
+            if carried:
+                self._carry_value(new, name, value)
+
+    def _carry_value(self, new: type, name: str, value: Any) -> None:
+        self.plan.carried.append((new, name, value))
+        made = vars(new).get(name, value)
+        if self._may_move(made) and not self.plan.decided(value, made):
+            self._keep_value(value, made, f"{new.__qualname__}.{name}")
+        else:
+            self.plan.state.append((value, made))
+
+    @staticmethod
+    def _is_same_attribute(name: str, value: Any, made: Any,
+                           old_outline: Outline, outline: Outline) -> bool:
+        """Whether the initialiser of a class attribute has not been edited."""
+        contents = is_a(value, CONTAINERS) and is_a(made, CONTAINERS)
+        return not old_outline.is_definition(name) and not outline.is_definition(name) \
+            and old_outline.source(name, mutations=contents) \
+            == outline.source(name, mutations=contents)
+
+    def _is_filled(self, old: type, name: str) -> bool:
+        """Whether the module binds an attribute of a class, below it."""
+        return self.old_outline is not None \
+            and bool(self.old_outline.mutations(f"{old.__qualname__}.{name}"))
+
+    def _is_class_made_otherwise(self, old: type, new: type) -> bool:
+        """Whether a decorator, a metaclass or a base may give a class other attributes."""
+        old_block, old_name = _block(self.old_outline, old.__qualname__)
+        block, name = _block(self._home_outline(new), new.__qualname__)
+        if old_block is None or block is None \
+                or old_block.decorators(old_name) != block.decorators(name):
+            return True
+        return self._has_new_makers(block, name) or not _is_same_method(super(old, old).__init_subclass__,
+                                   super(new, new).__init_subclass__)
 
     def _enum_members(self, old: Any, new: Any) -> None:
         news = new.__members__
@@ -560,6 +610,47 @@ def _class_outline(outline: Outline | None, qualname: str) -> Outline | None:
             return None
         outline = outline.classes.get(name)
     return outline
+
+
+def _block(outline: Outline | None, qualname: str) -> tuple[Outline | None, str]:
+    """The outline of what a definition is in, and its name there."""
+    parent, _, name = qualname.rpartition(".")
+    return (_class_outline(outline, parent) if parent else outline), name
+
+
+def _fills(outline: Outline, qualname: str) -> list[str]:
+    """What is done to a definition, where it is and by the module."""
+    block, name = _block(outline, qualname)
+    inside = block.mutations(name) if block is not None and block is not outline else []
+    return inside + outline.mutations(qualname)
+
+
+def _is_dunder(name: str) -> bool:
+    return name.startswith("__") and name.endswith("__")
+
+
+def _is_state(value: Any, made: Any, cls: type) -> bool:
+    """Whether a value that something has given a class is what the program has made of it.
+
+    Then it is empty when the class has just been made. What has been computed from the class
+    itself is not carried over.
+    """
+    if made is None:
+        return type(value) not in VALUES and not is_a(value, (type, FunctionType, tuple))
+    if not is_a(made, CONTAINERS) or made or type(value) is not type(made):
+        return False
+    names = {*vars(cls), *vars(cls).get("__annotations__", ())}
+    attributes = {id(attribute) for attribute in vars(cls).values()}
+    contents = [*value, *(value.values() if is_a(value, dict) else ())]
+    return not any(type(item) is str and item in names or id(item) in attributes
+                   and type(item) not in VALUES for item in contents)
+
+
+def _is_same_method(old: Any, new: Any) -> bool:
+    before, after = (getattr(method, "__func__", None) for method in (old, new))
+    if is_a(before, FunctionType) and is_a(after, FunctionType):
+        return codes.same_code(before.__code__, after.__code__)
+    return before is after
 
 
 def by_qualname(functions: list[FunctionType]) -> dict[str, list[FunctionType]]:

@@ -104,11 +104,14 @@ class Outline:
             if isinstance(node, DEFINITIONS):
                 parts += map(_dump, node.decorator_list)
             if isinstance(node, ast.ClassDef):
-                parts += map(_dump, [*node.bases, *node.keywords])
+                parts += map(_dump, [*node.bases, *node.keywords, *node.type_params])
         return parts
 
     def mutations(self, name: str) -> list[str]:
-        """What is done to an object after it has been bound: ``f.tag = 1``."""
+        """What is done to an object after it has been bound: ``f.tag = 1``.
+
+        The name may have dots in it: attributes are filled, too, or bound again.
+        """
         return [self._in_place(node) for node in self._mutators.get(name, ())]
 
     @property
@@ -301,18 +304,20 @@ def _expressions(statement: ast.AST) -> Iterator[ast.AST]:
 
 
 def _mutated(statement: ast.stmt) -> set[str]:
-    """Names whose objects a statement fills: ``x[1] = 2``, ``x.append(3)``."""
+    """What a statement fills: ``x[1] = 2``, ``x.append(3)``. Of ``x.y.z = 4`` also ``x.y``."""
     targets: list[ast.expr] = []
     match statement:
         case ast.Assign(targets=targets) | ast.Delete(targets=targets):
             pass
         case ast.AnnAssign(target=target, value=ast.expr()):
             targets = [target]
+        case ast.AugAssign(target=ast.Name(id=name)):
+            return {name}
         case ast.AugAssign(target=target):
-            return set(_roots([target]))
+            targets = [target]
         case ast.Expr(value=ast.Call(func=ast.Attribute() as function)):
             targets = [function]
-    return set(_roots([target for target in _unpacked(targets) if not isinstance(target, ast.Name)]))
+    return {path for target in _unpacked(targets) for path in _paths(target)}
 
 
 def _unpacked(targets: list[ast.expr]) -> Iterator[ast.expr]:
@@ -325,9 +330,13 @@ def _unpacked(targets: list[ast.expr]) -> Iterator[ast.expr]:
             yield target
 
 
-def _roots(nodes: list[ast.expr]) -> Iterator[str]:
-    for node in nodes:
-        while isinstance(node, (ast.Subscript, ast.Attribute)):
-            node = node.value
-        if isinstance(node, ast.Name):
-            yield node.id
+def _paths(target: ast.expr) -> Iterator[str]:
+    """The names, with dots, of what a target belongs to, and its own if it is an attribute."""
+    path = ""
+    node = target
+    while isinstance(node, (ast.Subscript, ast.Attribute)):
+        path = f".{node.attr}{path}" if isinstance(node, ast.Attribute) else ""
+        node = node.value
+    if isinstance(node, ast.Name) and node is not target:
+        parts = f"{node.id}{path}".split(".")
+        yield from (".".join(parts[:count]) for count in range(1, len(parts) + 1))
