@@ -60,3 +60,24 @@ add("a method sees later changes of the module", "X = 1\nclass A:\n    def f(sel
 add("reload of what did not change", "class A:\n    pass\ndef f(): ...\nL = []\n",
     "import m; ids = [id(m.A), id(m.f), id(m.L)]; a = m.A()", ("L = []\n", "L = []\n# a comment\n"),
     "assert ids == [id(m.A), id(m.f), id(m.L)] and type(a) is m.A", origin="Dart: identity reload")
+add("a number re-exported by a package", "RATE = 1.5\n", "import m, pkg, user", ("1.5", "2.5"),
+    "assert pkg.RATE == 2.5 == user.f()",
+    others={"pkg.py": "from m import RATE\n", "user.py": "from pkg import RATE as R\ndef f():\n    return R\n"})
+add("a number in a chain of star imports", "RATE = 1000\nNONE = None\n__all__ = ['RATE']\n", "import m, pkg, user",
+    [("1000", "2000"), ("None", "1")], "assert pkg.RATE == user.RATE == 2000 and not hasattr(user, 'NONE')",
+    others={"pkg.py": "from m import *\n", "user.py": "from pkg import *\n"})
+add("a number re-exported by an edited module", "RATE = 1000\n", "import m, pkg, user", ("1000", "2000"),
+    "assert pkg.RATE == user.RATE == 2000 and pkg.X == 2",
+    others={"pkg.py": "from m import RATE\nX = 1\n", "user.py": "from pkg import RATE\n"},
+    edits={"pkg.py": ("X = 1", "X = 2")})
+add("__version__ imported by name", "__version__ = '1.0'\n", "import m, user", ("1.0", "2.0"),
+    "assert m.__version__ == user.__version__ == '2.0'", others={"user.py": "from m import __version__\n"})
+add("a table with a special name", "__registry__ = {}\nX = 1\n", "import m; table = m.__registry__; table['a'] = 1",
+    ("X = 1", "X = 2"), "assert m.__registry__ is table == {'a': 1} and m.X == 2")
+add("an imported name that a function binds", "from other import settings, LIMIT\nX = 1\ndef configure(s):\n"
+    "    global settings, LIMIT\n    settings, LIMIT = s, 5\n", "import m, other; m.configure([2])",
+    ("X = 1", "X = 2"), "assert m.settings == [2] and m.LIMIT == 5 and m.X == 2 and other.settings == [1]",
+    others={"other.py": "settings = [1]\nLIMIT = 4\n"})
+add("an imported name that a function may bind", "from other import LIMIT\nX = 1\ndef limit(n):\n"
+    "    global LIMIT\n    LIMIT = n\n", "import m, other", ("X = 1", "X = 2"),
+    "assert m.LIMIT == other.LIMIT == 6", others={"other.py": "LIMIT = 4\n"}, edits={"other.py": ("4", "6")})

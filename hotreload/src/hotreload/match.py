@@ -32,6 +32,9 @@ CONTAINERS = (list, dict, set, deque, bytearray)
 _OF_THE_MODULE = {"__name__", "__file__", "__cached__", "__loader__", "__package__",
                   "__path__", "__spec__", "__builtins__"}
 
+_ALWAYS_NEW = {"__all__", "__annotations__", "__doc__"}
+"""What executing a module makes of the whole of it."""
+
 _DESCRIPTORS = (MemberDescriptorType, GetSetDescriptorType)
 
 _OF_A_CLASS = {"__dict__", "__weakref__", "__module__", "__qualname__", "__doc__",
@@ -52,6 +55,7 @@ class Matcher:
         self.record = record
         self.old_outline = record.source.outline if record.source is not None else None
         self.outline = source.outline
+        self._rebound = source.skeleton.rebound
         self.changed: list[str] = []
         self.added: list[str] = []
         self.deleted: dict[str, Any] = {}
@@ -230,8 +234,8 @@ class Matcher:
         if old is new:
             self.namespace[name] = old
             return
-        if _is_dunder(name) or self.outline.is_import(name):
-            self.namespace[name] = new
+        if name in _ALWAYS_NEW or self.outline.is_import(name):
+            self.namespace[name] = old if self._is_rebound_import(name, old) else new
             return
         if self._same_initialiser(name, old, new):
             self.namespace[name] = old
@@ -252,6 +256,13 @@ class Matcher:
             self.plan.replace(old, new)
         else:
             self.values.append((name, old, new))
+
+    def _is_rebound_import(self, name: str, old: Any) -> bool:
+        """Whether a function has given another value to a name that was imported."""
+        return (self.old_outline is not None and name in self._rebound
+                and self.old_outline.source(name) == self.outline.source(name)
+                and not any(value is old for matcher in self.plan.matchers.values()
+                            if matcher is not self for value in matcher.before.values()))
 
     def _same_initialiser(self, name: str, old: Any, new: Any) -> bool:
         if self.old_outline is None:

@@ -207,6 +207,8 @@ class Skeleton:
     """Names of base classes."""
     in_loops: set[str]
     """Names of functions that are defined in loops: several have the same code."""
+    rebound: set[str]
+    """Names that functions bind: ``global CACHE``."""
 
 
 def skeleton(text: bytes) -> Skeleton:
@@ -216,6 +218,8 @@ def skeleton(text: bytes) -> Skeleton:
     defaults: set[str] = set()
     bases: set[str] = set()
     in_loops: set[str] = set()
+    rebound = {name for node in ast.walk(tree) if isinstance(node, ast.Global)
+               for name in node.names}
 
     def visit(body: list[ast.stmt], in_class: bool) -> None:
         for statement, heads in _with_heads(body):
@@ -234,7 +238,7 @@ def skeleton(text: bytes) -> Skeleton:
             elif in_class:
                 makers.update(_names([statement]))
     visit(tree.body, False)
-    return Skeleton(ast.dump(tree), makers, defaults, bases, in_loops)
+    return Skeleton(ast.dump(tree), makers, defaults, bases, in_loops, rebound)
 
 
 def _names(nodes: Sequence[ast.AST]) -> Iterator[str]:

@@ -404,20 +404,39 @@ def _restorer(container: Any) -> Callable[[], None]:
 
 def _follow_imports(module: ModuleType, name: str, old: Any, new: Any,
                     journal: Journal) -> None:
-    """Bind an edited value where other modules have imported it by name.
+    """Bind an edited value where other modules have imported it by name, also from each other.
 
     Numbers, strings and the like have no identity that could be followed.
+    """
+    seen: set[tuple[str, str]] = set()
+    pending = [(module, name)]
+    while pending:
+        module, name = pending.pop()
+        if (module.__name__, name) in seen:
+            continue
+        seen.add((module.__name__, name))
+        # One that is reloaded as well has the new value already.
+        for other, here in _importers(module, name, [old, new]):
+            journal.set_item(vars(other), here, new)
+            pending.append((other, here))
+
+
+def _importers(module: ModuleType, name: str,
+               values: list[Any]) -> Iterator[tuple[ModuleType, str]]:
+    """The modules of the program that have imported one of some values under a name.
+
+    And what they call it.
     """
     for record in list(source.records.values()):
         other = sys.modules.get(record.name)
         if other is None or other is module or record.source is None:
             continue
-        namespace = vars(other)
-        package = getattr(other, "__package__", None) or ""
-        if not any(value is old for value in namespace.values()):
+        found = {label for label, value in vars(other).items()
+                 if any(value is wanted for wanted in values)}
+        if not found:
             continue
+        package = getattr(other, "__package__", None) or ""
         for there, here in record.source.outline.imported_from(module.__name__, package):
-            if there == "*":
-                here = name
-            if there in (name, "*") and namespace.get(here) is old:
-                journal.set_item(namespace, here, new)
+            here = name if there == "*" else here
+            if there in (name, "*") and here in found:
+                yield other, here
