@@ -248,7 +248,7 @@ STEPS = [
 
 STEPS_OF_THE_CHEAP_WAY = [
     (bodies, "plan"), (bodies.Bodies, "apply"), (journal.Journal, "set_attribute"),
-    (journal.Journal, "remap"), (gc, "remap"), (bodies.Bodies, "finish"), (bodies, "caches_of")]
+    (journal.Journal, "remap"), (gc, "remap"), (bodies.Bodies, "finish"), (bodies, "forget_results")]
 
 
 def fail_once(patch, where, name, done):

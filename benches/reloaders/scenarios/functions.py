@@ -96,6 +96,18 @@ add("lru_cache", "import functools\n@functools.lru_cache\n" + F, "from m import 
 add("lru_cache of an unchanged function", "import functools\ncalls = []\n@functools.lru_cache\n"
     "def f():\n    calls.append(1)\n    return len(calls)\ndef g():\n    return 1\n",
     "from m import f, g; f()", EDIT, "assert f() == 1 and g() == 2")
+add("lru_cache under another decorator", "import functools\ndef plain(f):\n    @functools.wraps(f)\n"
+    "    def wrapper():\n        return f()\n    return wrapper\n@plain\n@functools.lru_cache\n" + F,
+    "from m import f; f()", EDIT, "assert f() == 2",
+    again=(("def f()", "def f(x=0)"), "assert f() == 2"))
+add("lru_cache above another decorator", "import functools\ndef plain(f):\n    def wrapper():\n        return f()\n"
+    "    return wrapper\n@functools.lru_cache\n@plain\n" + F, "from m import f; f()", EDIT, "assert f() == 2")
+add("lru_cache in another module", F, "import m, user; user.g()", EDIT, "assert user.g() == 2",
+    others={"user.py": "import functools, m\ng = functools.lru_cache(m.f)\n"},
+    again=([("return 2", "return 3"), ("def f()", "def f(x=0)")], "assert user.g() == 3"))
+add("lru_cache that a function returns", "import functools\ndef make():\n    @functools.cache\n    def inner():\n"
+    "        return 1\n    return inner\nI = make()\n", "from m import I; I()", EDIT, "assert I() == 2",
+    again=([("return 2", "return 3"), ("def make()", "def make(x=0)")], "assert I() == 3"))
 add("lru_cache on a method", "import functools\nclass A:\n    @functools.lru_cache\n"
     "    def f(self):\n        return 1\n", "import m; a = m.A(); a.f()", EDIT, "assert a.f() == 2")
 add("singledispatch", """

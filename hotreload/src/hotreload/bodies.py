@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 
 from . import codes
-from .functions import caches_of, functions_with, reachable
+from .caches import forget_results
+from .functions import functions_with, reachable
 from .journal import Journal
 from .outline import Skeleton
 from .source import Record, Source
@@ -50,9 +51,8 @@ class Bodies:
         """Forget results that the old code has computed."""
         edited = {id(code) for _, code in self.swaps
                   if f"{self.record.name}:{code.co_qualname}" in self.changed}
-        for cache, function in list(caches_of(self.module)):
-            if id(function.__code__) in edited:
-                cache.cache_clear()
+        edited |= {id(new) for old, new in self.inner if not codes.same_code(old, new)}
+        forget_results(edited)
 
 
 def plan(module: ModuleType, record: Record, new: Source) -> Bodies | None:

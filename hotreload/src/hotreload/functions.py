@@ -115,20 +115,3 @@ def rebuild(function: FunctionType, namespace: dict[str, Any]) -> FunctionType:
     made.__type_params__ = function.__type_params__
     made.__dict__ = function.__dict__
     return made
-
-
-def caches_of(module: ModuleType) -> Iterator[tuple[Any, FunctionType]]:
-    """The `lru_cache` objects in a module, each with the function it calls."""
-    seen: set[int] = set()
-    stack: list[Any] = list(vars(module).values())
-    while stack:
-        obj = stack.pop()
-        if id(obj) in seen:
-            continue
-        seen.add(id(obj))
-        if is_a(obj, LRU_CACHE) and is_a(obj.__wrapped__, FunctionType):
-            yield obj, obj.__wrapped__
-        elif is_a(obj, type) and obj.__module__ == module.__name__:
-            stack += vars(obj).values()
-        elif is_a(obj, WRAPPERS):
-            stack += parts(obj).values()

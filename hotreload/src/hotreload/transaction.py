@@ -25,11 +25,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from . import bodies, execute, instances, main_program, singledispatch, source
+from . import bodies, codes, execute, instances, main_program, singledispatch, source
 from .additions import Additions
+from .caches import forget_results
 from .errors import ReloadError, ReloadRefused, explanation
 from .functions import LRU_CACHE, functions_with, retired
 from .journal import Journal
@@ -301,8 +302,15 @@ class Commit:
         reached("hooks")
         gone = self._report(plan.pairs, left_behind)
         self._merge()
+        forget_results(self._edited())
         self._abandon(plan.undoable)
         return gone
+
+    def _edited(self) -> set[int]:
+        """The functions that are new, and the code that is, by id."""
+        return {id(new) for old, new in self.plan.undoable
+                if type(old) is FunctionType
+                or type(old) is CodeType and not codes.same_code(old, new)}
 
     def _merge(self) -> None:
         """What cannot be undone comes last."""
