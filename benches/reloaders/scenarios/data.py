@@ -181,3 +181,6 @@ add("a value that becomes a function", "X = 5\n", "import m, user", "def X():\n 
     "assert m.X() == 6 and user.X() == 6", others={"user.py": "from m import X\n"})
 add("a function that becomes a value", "def X():\n    return 6\n", "import m, user", "X = 5\n",
     "assert m.X == 5 and user.X == 5", others={"user.py": "from m import X\n"})
+add("a named tuple made by a call, untouched", "import collections\nP = collections.namedtuple('P', 'x y')\nX = 1\n",
+    "import m; P, number, p = m.P, id(m.P), m.P(1, 2)", ("X = 1", "X = 2"),
+    "assert id(m.P) == number and m.P is P is type(p)", again=(("'x y'", "'y x'"), "assert m.P is P is type(p) and (p.x, p.y) == (1, 2)"))

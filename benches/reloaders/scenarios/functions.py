@@ -306,3 +306,10 @@ add("a partial in a module", "import functools\ndef f(x, y=1):\n    return x + y
     "from m import add5", ("y=1", "y=2"), "assert add5() == 7")
 add("reloads itself", "import sys\ndef f(act):\n    act()\n    return g()\ndef g():\n    return 1\n",
     "import m", ("return 1", "return 2"), "assert m.f(lambda: None) == 2")
+add("a decorator that counts, added and removed", "import functools\ndef count(f):\n    @functools.wraps(f)\n"
+    "    def wrapper():\n        wrapper.calls += 1\n        return f()\n    wrapper.calls = 0\n    return wrapper\n" + F,
+    "import m; from m import f; f.tag = 1", ("def f()", "@count\ndef f()"), "f(); assert f.calls == 1 == f.tag and m.f is f",
+    again=(("@count\n", ""), "assert f() == 1 and m.f is f and not hasattr(f, 'calls')"))
+add("a decorator that sets an attribute, its argument edited", "def tag(t):\n    def decorate(f):\n        f.tag = t\n"
+    "        return f\n    return decorate\n@tag('a')\n" + F, "import m; from m import f; f.n = 5", ("'a'", "'b'"),
+    "assert f.tag == 'b' and f.n == 5", again=([("f.tag = t", "f.tag = t + t")], "assert f.tag == 'bb' and f.n == 5"))

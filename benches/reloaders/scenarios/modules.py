@@ -81,3 +81,7 @@ add("an imported name that a function binds", "from other import settings, LIMIT
 add("an imported name that a function may bind", "from other import LIMIT\nX = 1\ndef limit(n):\n"
     "    global LIMIT\n    LIMIT = n\n", "import m, other", ("X = 1", "X = 2"),
     "assert m.LIMIT == other.LIMIT == 6", others={"other.py": "LIMIT = 4\n"}, edits={"other.py": ("4", "6")})
+add("two modules that import each other, a name added", "import other\ndef f():\n    return other.g()\n",
+    "import m, other", ("def f", "def new():\n    return 10\ndef f"), "assert m.f() == 11",
+    others={"other.py": "import m\ndef g():\n    return 1\n"},
+    edits={"other.py": "import m\nfrom m import new\ndef g():\n    return 1 + new()\n"})

@@ -489,3 +489,8 @@ add("a registration beside classes that do not want to be asked", "import regist
         copy = items = __len__
     a, proxy, other_table = A(), Proxy(), Table()
     """})
+
+add("deleted, and registered again elsewhere", "from reg import add\n@add\ndef a():\n    return 1\n@add\ndef b():\n    return 2\n",
+    "import m, reg; b = m.b", ("@add\ndef b():\n    return 2\n", ""), "assert [f() for f in reg.LIST] == [1, 2]",
+    again=(("return 1\n", "return 1\n@add\ndef b():\n    return 3\n"), "assert [f() for f in reg.LIST] == [1, 3] and b is m.b"),
+    others={"reg.py": "LIST = []\ndef add(f):\n    LIST.append(f)\n    return f\n"})

@@ -348,7 +348,7 @@ class Matcher:
     def _functions(self, old: FunctionType, new: FunctionType, edited: bool) -> bool:
         self._move_codes(old.__code__, new.__code__)
         mine = old.__globals__ is vars(self.module) and new.__globals__ is vars(self.draft)
-        if edited or self.plan.final_globals(new) is not old.__globals__:
+        if edited or not _is_same_namespace(old.__globals__, self.plan.final_globals(new)):
             same = False
         elif mine:
             same = codes.same_code(old.__code__, new.__code__) and self._same_header(old, new)
@@ -359,7 +359,7 @@ class Matcher:
         else:
             self.plan.replace(old, new)
             if mine:
-                self._carry_attributes(old, new)
+                self._carry_attributes(old, new, edited)
             if mine and "<locals>" not in new.__code__.co_qualname:
                 self.changed.append(f"{self.name}:{new.__code__.co_qualname}")
         inner = self._parts(old, new)
@@ -367,13 +367,20 @@ class Matcher:
             self.plan.refreshed.append((old, new))
         return inner or not same
 
-    def _carry_attributes(self, old: FunctionType, new: FunctionType) -> None:
-        """Take over attributes that a function was given at run time."""
+    def _carry_attributes(self, old: FunctionType, new: FunctionType, edited: bool) -> None:
+        """Take over attributes that a function was given at run time.
+
+        Those of a wrapper go with it, and an edited decorator gives others.
+        """
+        before, after = old.__code__.co_qualname, new.__code__.co_qualname
+        if "<locals>" in before and before != after:
+            return
         if self.old_outline is None or _fills(self.old_outline, old.__qualname__) \
                 != _fills(self.outline, new.__qualname__):
             return
         for attribute, value in vars(old).items():
-            if attribute != "__wrapped__" and not is_wrapper(value):
+            if attribute != "__wrapped__" and not is_wrapper(value) \
+                    and not (edited and attribute in vars(new)):
                 self.plan.attributes.append((new, attribute, value))
 
     def _move_codes(self, old: CodeType, new: CodeType) -> None:
@@ -634,6 +641,18 @@ def _fills(outline: Outline, qualname: str) -> list[str]:
     block, name = _block(outline, qualname)
     inside = block.mutations(name) if block is not None and block is not outline else []
     return inside + outline.mutations(qualname)
+
+
+def _is_same_namespace(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Whether two globals are the same, or were made alike for `exec()`, as by ``namedtuple()``."""
+    return old is new or old.keys() == new.keys() and all(
+        _is_same_plainly(value, new[name]) for name, value in old.items())
+
+
+def _is_same_plainly(old: Any, new: Any) -> bool:
+    """Whether two values are the same object, number or string, or both an empty dict."""
+    return old is new or type(old) is type(new) and (
+        type(old) in VALUES and bool(old == new) or type(old) is dict and not old and not new)
 
 
 def _is_dunder(name: str) -> bool:

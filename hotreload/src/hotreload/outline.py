@@ -147,6 +147,11 @@ class Outline:
                  for node in (*self.initialisers(name), *self._mutators.get(name, ()))]
         return {name for name in _names(nodes) if name in self}
 
+    def imports_names_from(self, package: str) -> set[str]:
+        """The modules that names are imported from."""
+        return {_absolute(node, package) for nodes in self._binders.values() for node in nodes
+                if isinstance(node, ast.ImportFrom)}
+
     def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
         """Pairs (name there, name here) of what is imported from a module."""
         seen = set()

@@ -80,6 +80,14 @@ class Record:
     """None if the module was loaded before anybody looked."""
     old_codes: dict[str, list[weakref.ref[CodeType]]] = field(default_factory=dict)
     """Inner code objects of former versions, which closures may still run."""
+    former: set[str] = field(default_factory=set)
+    """The qualified names of functions that former versions had."""
+
+    def take(self, source: Source, stamp: Stamp) -> None:
+        """Note that the program has another version of the module."""
+        if self.source is not None:
+            self.former |= self.source.qualnames - source.qualnames
+        self.source, self.stamp = source, stamp
 
     def retire_inner(self, code: CodeType) -> None:
         """Remember what is within a code object that a function is about to lose."""

@@ -132,10 +132,15 @@ def _select(modules: Any, force: bool) -> list[_Edit]:
 
 
 def _in_order(selected: list[_Edit]) -> list[_Edit]:
-    """Modules that others import come before these."""
+    """Modules that others import come before these.
+
+    Of those that import each other, the ones whose names are imported.
+    """
     if len(selected) < 2:
         return selected
     by_name = {edit.module.__name__: edit for edit in selected}
+    names_from = {name: edit.new.outline.imports_names_from(edit.module.__package__ or "")
+                  & by_name.keys() for name, edit in by_name.items()}
     ordered: dict[str, _Edit] = {}
     visiting: set[str] = set()
 
@@ -145,11 +150,25 @@ def _in_order(selected: list[_Edit]) -> list[_Edit]:
         visiting.add(name)
         edit = by_name[name]
         for needed in edit.new.imports(edit.module.__package__ or ""):
-            visit(needed)
+            if needed in names_from[name] or not _leads_to(needed, name, names_from):
+                visit(needed)
         ordered[name] = edit
     for name in by_name:
         visit(name)
     return list(ordered.values())
+
+
+def _leads_to(start: str, goal: str, edges: dict[str, set[str]]) -> bool:
+    seen: set[str] = set()
+    pending = [start]
+    while pending:
+        name = pending.pop()
+        if name == goal:
+            return True
+        if name not in seen:
+            seen.add(name)
+            pending += edges.get(name, ())
+    return False
 
 
 def reached(stage: str) -> None:
@@ -177,7 +196,7 @@ class _Reload:
         try:
             gone = {} if not self.force and self._bodies() else self._remap()
             for edit in self.selected:
-                edit.record.source, edit.record.stamp = edit.new, edit.stamp
+                edit.record.take(edit.new, edit.stamp)
         except BaseException:
             self.journal.undo()
             gc.collect(1)  # the drafts
@@ -251,11 +270,11 @@ class _Reload:
         return gone
 
     def _functions(self) -> list[list[FunctionType]]:
-        """The functions of each module, but for what failed reloads have left."""
+        """The functions of each module, also deleted ones, but not what failed reloads left."""
         found = functions_with(*(vars(edit.module) for edit in self.selected))
         for edit, functions in zip(self.selected, found):
             if edit.record.source is not None:
-                known = edit.record.source.qualnames
+                known = edit.record.source.qualnames | edit.record.former
                 functions[:] = [f for f in functions if f.__code__.co_qualname in known]
         return found
 
