@@ -46,6 +46,27 @@ CASES = {
             CONFIG = {"host": s.read()}
         def connect(): return CONFIG["host"]
         """, "s.read()}", "s.read() + 'y'}", "assert connect() == 'x'"),
+    "a with block that defines": ("""
+        import contextlib
+        with contextlib.suppress(ImportError):
+            import json
+            def f(): return 1
+        g = f
+        """, "return 1", "return 2\nX = 1", "assert f() == g() == 2 and X == 1"),
+    "an application": ("""
+        class App:
+            def __init__(self): self.routes = {}
+            def route(self, path):
+                def add(f):
+                    assert path not in self.routes
+                    self.routes[path] = f
+                    return f
+                return add
+        app = App()
+        @app.route("/")
+        def index(): return 1
+        """, "return 1", "return 2\n@app.route('/b')\ndef b(): return 3",
+        "assert [f() for f in app.routes.values()] == [2, 3]"),
     "a loop edited": ("""
         total = 0
         for i in range(3):

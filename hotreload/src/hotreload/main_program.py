@@ -101,7 +101,7 @@ class _Script:
         return _filtered(self._body, self._is_kept)
 
     def _is_kept(self, statement: ast.stmt) -> bool:
-        if isinstance(statement, _DECLARATIONS) or statement is self._body[0] and _is_text(statement):
+        if _is_declaration(statement) or statement is self._body[0] and _is_text(statement):
             return True
         if isinstance(statement, ast.Delete) and (names := _deleted(statement)):
             return names <= self._executed
@@ -149,7 +149,8 @@ def _is_entered(statement: ast.stmt) -> bool:
 
 
 def _without_blocks(body: list[ast.stmt]) -> list[ast.stmt]:
-    return _filtered(body, lambda statement: not isinstance(statement, (*_BLOCKS, ast.While)))
+    return _filtered(body, lambda statement: not isinstance(statement, (*_BLOCKS, ast.While))
+                     or _is_declaration(statement))
 
 
 def _blocks(body: list[ast.stmt]) -> list[ast.stmt]:
@@ -157,11 +158,18 @@ def _blocks(body: list[ast.stmt]) -> list[ast.stmt]:
     found: list[ast.stmt] = []
 
     def note(statement: ast.stmt) -> bool:
-        if isinstance(statement, _BLOCKS):
+        if isinstance(statement, _BLOCKS) and not _is_declaration(statement):
             found.append(statement)
         return False
     _filtered(body, note)
     return found
+
+
+def _is_declaration(statement: ast.stmt) -> bool:
+    """Whether a statement defines or imports, or all that is in its block does."""
+    if isinstance(statement, ast.With):
+        return all(map(_is_declaration, statement.body))
+    return isinstance(statement, _DECLARATIONS)
 
 
 def _is_text(statement: ast.stmt) -> bool:
