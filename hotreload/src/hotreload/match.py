@@ -567,7 +567,7 @@ class Matcher:
         return self.old_outline is not None \
             and bool(self.old_outline.mutations(f"{old.__qualname__}.{name}"))
 
-    def _is_class_made_otherwise(self, old: type, new: type) -> bool:
+    def _is_class_made_otherwise(self, old: Any, new: Any) -> bool:
         """Whether a decorator, a metaclass or a base may give a class other attributes."""
         old_block, old_name = _block(self.old_outline, old.__qualname__)
         block, name = _block(self._home_outline(new), new.__qualname__)
