@@ -242,9 +242,10 @@ STEPS = [
     (instances._Migration, "find_instances"), (instances._Migration, "_rebuild"),
     (instances, "attributes"), (transaction.Commit, "_prepare"), (match.Matcher, "new_items"),
     (plan.Plan, "finish"), (journal.Journal, "remap"), (gc, "remap"),
-    (transaction.Commit, "_settle"), (transaction, "_follow_imports"),
+    (transaction.Commit, "_settle"), (transaction._Imports, "follow"),
     (transaction.Commit, "_hooks"), (transaction, "_restorer"),
-    (match.Matcher, "old_namespace"), (transaction.Commit, "_report"), (instances, "abandon")]
+    (match.Matcher, "old_namespace"), (transaction.Commit, "_report"),
+    (transaction.Commit, "_merge"), (transaction, "forget_results"), (instances, "abandon")]
 
 STEPS_OF_THE_CHEAP_WAY = [
     (bodies, "plan"), (bodies.Bodies, "apply"), (journal.Journal, "set_attribute"),

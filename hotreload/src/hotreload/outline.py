@@ -147,22 +147,21 @@ class Outline:
                  for node in (*self.initialisers(name), *self._mutators.get(name, ()))]
         return {name for name in _names(nodes) if name in self}
 
-    def imports_names_from(self, package: str) -> set[str]:
-        """The modules that names are imported from."""
-        return {_absolute(node, package) for nodes in self._binders.values() for node in nodes
-                if isinstance(node, ast.ImportFrom)}
-
-    def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
-        """Pairs (name there, name here) of what is imported from a module."""
+    def imported_names(self, package: str) -> Iterator[tuple[str, str, str]]:
+        """What is imported by name: the module, the name there, and the name here."""
         seen = set()
         for nodes in self._binders.values():
             for node in nodes:
-                if not isinstance(node, ast.ImportFrom) or id(node) in seen:
-                    continue
-                seen.add(id(node))
-                if _absolute(node, package) == module:
-                    yield from ((alias.name, alias.asname or alias.name)
+                if isinstance(node, ast.ImportFrom) and id(node) not in seen:
+                    seen.add(id(node))
+                    module = _absolute(node, package)
+                    yield from ((module, alias.name, alias.asname or alias.name)
                                 for alias in node.names)
+
+    def imported_from(self, module: str, package: str) -> Iterator[tuple[str, str]]:
+        """Pairs (name there, name here) of what is imported from a module."""
+        return ((there, here) for origin, there, here in self.imported_names(package)
+                if origin == module)
 
 
 def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

@@ -24,7 +24,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -139,8 +139,8 @@ def _in_order(selected: list[_Edit]) -> list[_Edit]:
     if len(selected) < 2:
         return selected
     by_name = {edit.module.__name__: edit for edit in selected}
-    names_from = {name: edit.new.outline.imports_names_from(edit.module.__package__ or "")
-                  & by_name.keys() for name, edit in by_name.items()}
+    names_from = {name: {origin for origin, _, _ in edit.new.outline.imported_names(
+                      edit.module.__package__ or "")} for name, edit in by_name.items()}
     ordered: dict[str, _Edit] = {}
     visiting: set[str] = set()
 
@@ -374,13 +374,14 @@ class Commit:
             self.journal.set_attribute(old, name, getattr(new, name))
 
     def _settle(self) -> None:
+        imports = _Imports(self.journal)
         for matcher in self.matchers:
             namespace = vars(matcher.module)
             self.journal.restore_mapping_later(namespace)
             for name in matcher.deleted:
                 namespace.pop(name, None)
             for name, old, new in matcher.values:
-                _follow_imports(matcher.module, name, old, new, self.journal)
+                imports.follow(matcher.name, name, old, new)
         for _, cls in self.plan.classes:
             instances.update_abstract_methods(cls, self.journal)
 
@@ -429,41 +430,41 @@ def _restorer(container: Any) -> Callable[[], None]:
     return undo
 
 
-def _follow_imports(module: ModuleType, name: str, old: Any, new: Any,
-                    journal: Journal) -> None:
-    """Bind an edited value where other modules have imported it by name, also from each other.
+class _Imports:
+    """Which modules of the program have imported what by name."""
 
-    Numbers, strings and the like have no identity that could be followed.
-    """
-    seen: set[tuple[str, str]] = set()
-    pending = [(module, name)]
-    while pending:
-        module, name = pending.pop()
-        if (module.__name__, name) in seen:
-            continue
-        seen.add((module.__name__, name))
-        # One that is reloaded as well has the new value already.
-        for other, here in _importers(module, name, [old, new]):
-            journal.set_item(vars(other), here, new)
-            pending.append((other, here))
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
 
+    @cached_property
+    def _importers(self) -> dict[str, list[tuple[str, str, str]]]:
+        """For each module: the name there, the module that has imported it, the name here."""
+        found: dict[str, list[tuple[str, str, str]]] = {}
+        for record in list(source.records.values()):
+            if record.source is not None:
+                module = sys.modules.get(record.name)
+                package = getattr(module, "__package__", None) or ""
+                for origin, there, here in record.source.outline.imported_names(package):
+                    found.setdefault(origin, []).append((there, record.name, here))
+        return found
 
-def _importers(module: ModuleType, name: str,
-               values: list[Any]) -> Iterator[tuple[ModuleType, str]]:
-    """The modules of the program that have imported one of some values under a name.
+    def follow(self, module: str, name: str, old: Any, new: Any) -> None:
+        """Bind an edited value where it has been imported by name, also from there.
 
-    And what they call it.
-    """
-    for record in list(source.records.values()):
-        other = sys.modules.get(record.name)
-        if other is None or other is module or record.source is None:
-            continue
-        found = {label for label, value in vars(other).items()
-                 if any(value is wanted for wanted in values)}
-        if not found:
-            continue
-        package = getattr(other, "__package__", None) or ""
-        for there, here in record.source.outline.imported_from(module.__name__, package):
-            here = name if there == "*" else here
-            if there in (name, "*") and here in found:
-                yield other, here
+        Numbers, strings and the like have no identity that could be followed.
+        """
+        seen: set[tuple[str, str]] = set()
+        pending = [(module, name)]
+        while pending:
+            module, name = pending.pop()
+            if (module, name) in seen:
+                continue
+            seen.add((module, name))
+            for there, importer, here in self._importers.get(module, ()):
+                namespace = getattr(sys.modules.get(importer), "__dict__", {})
+                here = name if there == "*" else here
+                # One that is reloaded as well has the new value already.
+                if there in (name, "*") and here in namespace \
+                        and (namespace[here] is old or namespace[here] is new):
+                    self._journal.set_item(namespace, here, new)
+                    pending.append((importer, here))
