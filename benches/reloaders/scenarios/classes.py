@@ -401,3 +401,11 @@ add("an attribute of a method, set below the class", "class A:\n    def f(self):
     "import m; a = m.A()", ("'old'", "'new'"), "assert a.f.title == 'new'")
 add("a type parameter added", "class A[T]:\n    def f(self):\n        return 1\n", "import m; a = m.A()",
     ("[T]", "[T, U: int]"), "assert m.A[str, int] and type(a) is m.A and a.f() == 1")
+add("a table that methods are put into by a decorator", "class A:\n    T = {}\n    def on(key, T=T):\n"
+    "        def add(f):\n            T[key] = f\n            return f\n        return add\n    @on('a')\n"
+    "    def f(self):\n        return 1\n", "import m; a = m.A(); t = m.A.T; t['x'] = 5",
+    [EDIT, ("class A:", "class A:\n    y = 1")], "assert m.A.T is t and t['a'](a) == 2 and t['x'] == 5",
+    again=(("'a'", "'b'"), "assert m.A.T is t and t['b'](a) == 2 and 'a' not in t and t['x'] == 5"))
+add("a table in a condition in the class", "import sys\nclass A:\n    if sys.version_info:\n        x = 1\n        T = {}\n"
+    "        T['a'] = 1\n", "import m; a = m.A(); m.A.x = 3", ("T['a'] = 1", "T['a'] = 2"),
+    "assert a.T == {'a': 2} and a.x == 3")

@@ -216,6 +216,13 @@ class Matcher:
                  if f.__code__.co_qualname == old.co_qualname}
         return list(found.values()) if len(found) == 1 else []
 
+    def is_decorated_otherwise(self, qualname: str) -> bool:
+        """Whether the decorators of a definition have been edited."""
+        old_block, name = _block(self.old_outline, qualname)
+        block, _ = _block(self.outline, qualname)
+        return old_block is not None and block is not None \
+            and old_block.decorators(name) != block.decorators(name)
+
     def registers_otherwise(self, made: Any) -> bool:
         """Whether decorators of a definition, or calls of the module, have been edited."""
         if self.old_outline is None:

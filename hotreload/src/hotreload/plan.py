@@ -110,9 +110,7 @@ class Plan:
     def is_decorated_otherwise(self, made: Any) -> bool:
         """Whether the decorators of a definition have been edited."""
         matcher = self.matchers.get(made.__module__)
-        return matcher is not None and matcher.old_outline is not None \
-            and "." not in made.__qualname__ and matcher.old_outline.decorators(made.__qualname__) \
-            != matcher.outline.decorators(made.__qualname__)
+        return matcher is not None and matcher.is_decorated_otherwise(made.__qualname__)
 
     def registered_otherwise(self, definitions: list[Any]) -> bool:
         """Whether what may register some definitions of drafts has been edited."""
