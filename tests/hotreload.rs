@@ -42,6 +42,7 @@ fn pytest(files: &[&str]) -> Result<()> {
 fn reloads() -> Result<()> {
     pytest(&[
         "test_changes.py",
+        "test_main_program.py",
         "test_reload.py",
         "test_rollback.py",
         "test_stress.py",
