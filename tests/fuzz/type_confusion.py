@@ -145,6 +145,8 @@ def replacement(old, kind, others):
             cls = type(old)
             if cls is type:
                 return type("Sub", (old,), {})
+            if half_filled(old):
+                return None
             return type("Sub", (cls,), {})(old)
 
 
