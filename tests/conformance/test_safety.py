@@ -516,6 +516,114 @@ class CheckedBeforeTests(SafetyTestCase):
             """)
 
 
+class InstructionTests(SafetyTestCase):
+    """gc.remap() between two instructions of a function, where what the first
+    has made for the second is on the stack."""
+
+    at = """
+        import dis, sys
+        monitoring = sys.monitoring
+        monitoring.use_tool_id(3, "test")
+        def at_each_instruction(function, action):
+            \"""Call a function; action(opname) may call gc.remap().\"""
+            code = function.__code__
+            names = {i.offset: i.opname for i in dis.get_instructions(code)}
+            event = monitoring.events.INSTRUCTION
+            monitoring.register_callback(
+                3, event, lambda code, offset: action(names[offset]))
+            gc.collect()
+            gc.disable()
+            monitoring.set_local_events(3, code, event)
+            try:
+                return attempt(function)
+            finally:
+                monitoring.set_local_events(3, code, 0)
+                gc.enable()
+        def young(kind):
+            return [x for x in gc.get_objects(generation=0) if type(x) is kind]
+        """
+
+    def check(self, source):
+        super().check(textwrap.dedent(self.at) + textwrap.dedent(source))
+
+    def test_cells_of_a_function(self):
+        self.check("""
+            def function():
+                x = [1]
+                return lambda: x
+            def is_closure(t):
+                return (len(t) == 1 and type(t[0]) is types.CellType
+                        and t[0].cell_contents == [1])
+            for new in (), (5.5,), (types.CellType(2), types.CellType(3)):
+                def action(opname):
+                    for t in young(tuple):
+                        if is_closure(t):
+                            results.append(remap((t, new)))
+                results = []
+                made = at_each_instruction(function, action)
+                # Refused, or kept as an operand of the instruction.
+                assert results and "as many cells" in str(results[0]), results
+                assert all("as many cells" in str(r) or r.left_behind[0]
+                           for r in results), results
+                assert made() == [1]
+            other = (types.CellType([2]),)
+            def action(opname):
+                for t in young(tuple):
+                    if opname == "MAKE_FUNCTION" and is_closure(t):
+                        results.append(remap((t, other)))
+            made = at_each_instruction(function, action)
+            assert made() == [2]
+            """)
+
+    def test_annotations_of_a_function(self):
+        self.check("""
+            def function():
+                def g(a: int, *, b: str) -> list: pass
+                return g
+            for new in (1, 2, 3), ("a",), (5.5, 1, [1], 2), ():
+                def action(opname):
+                    for t in young(tuple):
+                        if len(t) == 6 and t[0] == "a":
+                            results.append(remap((t, new)))
+                results = []
+                made = at_each_instruction(function, action)
+                assert results
+                attempt(lambda: made.__annotations__)
+            """)
+
+    def test_exceptions_of_a_star(self):
+        self.check("""
+            def raised(exc):
+                try:
+                    raise exc
+                except BaseException as e:
+                    return e
+            def function():
+                try:
+                    raise groups[0]
+                except* TypeError:
+                    raise OSError(5)
+                except* ValueError:
+                    raise OSError(6)
+            for make in (lambda: ValueError(3), lambda: raised(ValueError(3)),
+                         KeyboardInterrupt, lambda: ExceptionGroup("n", [TypeError()]),
+                         lambda: raised(ExceptionGroup("n", [TypeError()])),
+                         lambda: 5):
+                def action(opname):
+                    if opname in ("LIST_APPEND", "CALL_INTRINSIC_2", "RERAISE"):
+                        new = make()
+                        results.append(remap((groups[0], new)))
+                        if groups[0] is not new:
+                            groups[0] = ExceptionGroup("g", [ValueError()])
+                groups = [ExceptionGroup(
+                    "g", [ValueError(1), TypeError(2), KeyError(3)])]
+                results = []
+                made = at_each_instruction(function, action)
+                assert results
+                repr(made)
+            """)
+
+
 class CircleTests(SafetyTestCase):
     """What C code follows without a look back leads to no circle."""
 
