@@ -466,6 +466,17 @@ class CheckedBeforeTests(SafetyTestCase):
                 junk()
             """)
 
+    def test_list_of_what_is_shown(self):
+        self.check("""
+            repr([0])
+            lists = [x["Py_Repr"] for x in gc.get_objects()
+                     if type(x) is dict and "Py_Repr" in x]
+            remap((lists[0], {"a": 1, "b": 2}))
+            cycle = []
+            cycle.append(cycle)
+            assert repr([1]) == "[1]" and repr(cycle) == "[[...]]"
+            """)
+
     def test_names_of_keywords(self):
         self.check("""
             import os
@@ -574,6 +585,98 @@ class InstructionTests(SafetyTestCase):
             made = at_each_instruction(function, action)
             assert made() == [2]
             """)
+
+    unwinding = """
+        class Final:
+            def __del__(self):
+                action()
+        def use(*args): pass
+        class Context:
+            def __enter__(self): return self
+            def __exit__(self, *args): return False
+        def handled():
+            try: use(Final(), pairs[0][0], use, pairs[0][0], 1 / 0)
+            except ZeroDivisionError: pass
+        def not_handled():
+            use(Final(), pairs[0][0], use, pairs[0][0], 1 / 0)
+        def in_a_context():
+            with Context():
+                use(Final(), pairs[0][0], use, pairs[0][0], 1 / 0)
+        def in_a_finally():
+            for x in [Final(), pairs[0][0]]:
+                try: use(x, pairs[0][0], Final(), [1 / 0])
+                finally: use(x)
+        def generator():
+            yield use(Final(), pairs[0][0], use, pairs[0][0], 1 / 0)
+        def in_a_generator():
+            next(generator())
+        async def coroutine():
+            async with Never():
+                use(Final(), pairs[0][0], use, pairs[0][0], 1 / 0)
+        class Never:
+            async def __aenter__(self): pass
+            async def __aexit__(self, *args): return False
+        def in_a_coroutine():
+            coroutine().send(None)
+        functions = [handled, not_handled, in_a_context, in_a_finally,
+                     in_a_generator, in_a_coroutine]
+        class Old: pass
+        def check(function):
+            # Each reference is changed once: those of the list, and no other one
+            # is left when the function has returned.
+            global pairs, action
+            for n in range(3):
+                results = []
+                pairs = [(Old(), O())]
+                keep = [pairs[0][0]] * 5
+                action = lambda: results.append(gc.remap(pairs))
+                attempt(function)
+                action = lambda: None
+                junk()
+                assert results
+                del results
+                gc.collect()
+                gc.remap([])
+                new = pairs[0][1]
+                assert keep == [new] * 5
+                assert sys.getrefcount(new) == 5 + 1 + 2, sys.getrefcount(new)
+                old = pairs[0][0]
+                assert sys.getrefcount(old) == 1 + 2, sys.getrefcount(old)
+                del new, old
+        """
+
+    def test_finalizer_while_the_stack_is_popped(self):
+        self.check(textwrap.dedent(self.unwinding) + textwrap.dedent("""
+            for function in functions:
+                check(function)
+            """))
+
+    def test_events_of_exceptions(self):
+        self.check(textwrap.dedent(self.unwinding) + textwrap.dedent("""
+            class Final: pass
+            events = monitoring.events
+            busy = []
+            def callback(*args):
+                if not busy:
+                    busy.append(True)
+                    action()
+                    busy.clear()
+            seen = 0
+            for event in (events.RAISE, events.RERAISE, events.EXCEPTION_HANDLED,
+                          events.PY_UNWIND, events.PY_THROW):
+                monitoring.register_callback(3, event, callback)
+                for function in functions:
+                    monitoring.set_events(3, event)
+                    try:
+                        check(function)
+                        seen += 1
+                    except AssertionError as error:
+                        # Such an event does not come about there.
+                        if error.args: raise
+                    finally:
+                        monitoring.set_events(3, 0)
+            assert seen > 10, seen
+            """))
 
     def test_annotations_of_a_function(self):
         self.check("""
