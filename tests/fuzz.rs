@@ -32,6 +32,28 @@ fn no_object_in_the_wrong_place_crashes_the_debug_build() -> Result<()> {
 }
 
 #[test]
+fn no_remap_between_two_instructions_crashes_the_release_build() -> Result<()> {
+    let children = &["--children", "60", "--seed", "2"];
+    script_says(
+        "release",
+        "fuzz/instructions.py",
+        children,
+        ": 0 crash or hang",
+    )
+}
+
+#[test]
+fn no_remap_between_two_instructions_crashes_the_debug_build() -> Result<()> {
+    let children = &["--children", "30", "--seed", "2"];
+    script_says(
+        "debug",
+        "fuzz/instructions.py",
+        children,
+        ": 0 crash or hang",
+    )
+}
+
+#[test]
 fn wherever_memory_runs_out_the_release_build_undoes_the_remap() -> Result<()> {
     script_says("release", "fuzz/out_of_memory.py", &[], ", 0 problems")
 }
