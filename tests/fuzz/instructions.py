@@ -24,13 +24,12 @@ import pathlib
 import random
 import resource
 import shutil
-import signal
 import sys
 import sysconfig
 import tempfile
-import time
 import types
 
+import children
 import constructs
 from constructs import Context, Point, Wait, take
 
@@ -173,25 +172,11 @@ def child(seed, number):
     return remaps.made
 
 
-def watch(pid):
-    """Waits; returns the signal that killed it, 0 for none, None if it hangs."""
-    deadline = time.monotonic() + HANG
-    while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGABRT)
-            os.waitpid(pid, 0)
-            return None
-        time.sleep(0.002)
-
-
 def run_child(seed, number, log):
-    """Forks; returns what watch() returns, and writes a log."""
+    """Forks; returns what children.watch() returns, and writes a log."""
     pid = os.fork()
     if pid:
-        return watch(pid)
+        return children.watch(pid, HANG)
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -215,9 +200,8 @@ def worker(options, first, directory):
     for number in numbers:
         killed = run_child(options.seed, number, log)
         if killed != 0 or options.only is not None:
-            how = "hangs" if killed is None else killed and signal.Signals(killed).name
             text = pathlib.Path(log).read_text(errors="replace")
-            print(f"child {number}: {how}\n{text[-4000:]}", flush=True)
+            print(f"child {number}: {children.how(killed)}\n{text[-4000:]}", flush=True)
         failed += killed != 0
     return failed
 
@@ -234,28 +218,16 @@ def main():
     parser.add_argument("--only", type=int, metavar="NUMBER",
                         help="repeat this child of the seed alone")
     options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # So that a seed names the same objects again; and what the address
-        # sanitizer finds is a signal, too.
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.environ["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
-        os.execv(sys.executable, [sys.executable, "-B", *sys.argv,
-                                  *(["--seed", str(options.seed)]
-                                    if "--seed" not in sys.argv else [])])
+    children.restart_with_fixed_hashes(options.seed, "")
     if options.only is not None:
         options.jobs = options.children = 1
     print(f"seed {options.seed}", flush=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     made = collections.Counter()
-    # Children unwind this stack when they exit: nothing may be cleaned up by it.
+    # Not cleaned up by the stack: see in_parallel().
     directory = tempfile.mkdtemp()
-    pids = []
-    for first in range(options.jobs):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(min(worker(options, first, directory), 100))
-        pids.append(pid)
-    failed = sum(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids)
+    failed = children.in_parallel(
+        options.jobs, lambda first: worker(options, first, directory))
     for file in pathlib.Path(directory).glob("*.made"):
         for line in file.read_text().splitlines():
             name, _, count = line.rpartition(" ")

@@ -30,11 +30,11 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 import types
 import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "audit"))
+import children
 import heap
 import makers
 
@@ -230,26 +230,11 @@ def child(world, targets, numbers, seed):
     flush()
 
 
-def watch(pid):
-    """Waits; returns the signal that killed it, 0 for none, None if it
-    hangs."""
-    deadline = time.monotonic() + HANG
-    while True:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
-        if time.monotonic() > deadline:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            return None
-        time.sleep(0.002)
-
-
 def run_child(world, targets, numbers, seed, log):
-    """Forks; returns what watch() returns."""
+    """Forks; returns what children.watch() returns."""
     pid = os.fork()
     if pid:
-        return watch(pid)
+        return children.watch(pid, HANG)
     # In the child: everything goes to the log, and it ends as programs end.
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(out, 1)
@@ -274,9 +259,8 @@ def worker(options, first, directory):
         killed = run_child(world, targets, numbers, options.seed, log)
         if killed == 0 and options.only is None or not shown:
             return killed != 0
-        how = "hangs" if killed is None else killed and signal.Signals(killed).name
         text = pathlib.Path(log).read_text(errors="replace")
-        print(f"remap {[*numbers]}: {how}\n{text[:6000]}", flush=True)
+        print(f"remap {[*numbers]}: {children.how(killed)}\n{text[:6000]}", flush=True)
         return killed != 0
 
     if options.only is not None:
@@ -309,15 +293,8 @@ def main():
     options = parser.parse_args()
     if options.seed is None:
         options.seed = random.SystemRandom().randrange(10**6)
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # So that a seed names the same objects again; and what the address
-        # sanitizer finds is a signal, too.
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.environ["ASAN_OPTIONS"] = \
-            "detect_leaks=0:abort_on_error=1:allocator_may_return_null=1"
-        os.execv(sys.executable, [sys.executable, "-B", *sys.argv,
-                                  *(["--seed", str(options.seed)]
-                                    if "--seed" not in sys.argv else [])])
+    children.restart_with_fixed_hashes(
+        options.seed, "allocator_may_return_null=1")
     if options.only is not None:
         options.jobs = 1
     # They wait for nobody: no child needs them.
@@ -325,17 +302,10 @@ def main():
     print(f"seed {options.seed}", flush=True)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
-    failed = 0
-    # Children unwind this stack when they exit: nothing may be cleaned up by it.
+    # Not cleaned up by the stack: see in_parallel().
     directory = tempfile.mkdtemp()
-    pids = []
-    for first in range(options.jobs):
-        pid = os.fork()
-        if pid == 0:
-            os._exit(min(worker(options, first, directory), 100))
-        pids.append(pid)
-    for pid in pids:
-        failed += os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    failed = children.in_parallel(
+        options.jobs, lambda first: worker(options, first, directory))
     shutil.rmtree(directory)
     print(f"type confusion: {options.remaps} remaps, seed {options.seed}: "
           f"{failed} crash or hang")
