@@ -258,6 +258,28 @@ class SignalTests(RemapTestCase):
         self.assertEqual(seen, ["old", "new"])
         self.assertIs(signal.getsignal(signal.SIGUSR1), pairs.new)
 
+    def test_handler_in_a_handler(self):
+        # The inner one replaces what the frames of both have.
+        def handler(number, frame):
+            local = items[0]
+            if not seen:
+                seen.append(local)
+                signal.raise_signal(signal.SIGUSR1)
+                self.assertIs(local, pairs.new)
+            else:
+                gc.remap(pairs.list)
+            self.assertIs(local, pairs.new)
+            self.assertIs(frame.f_locals["items"], items)
+        self.handling(handler)
+        seen = []
+        pairs = Pairs.things()
+        items = [pairs.old]
+        local = pairs.old
+        signal.raise_signal(signal.SIGUSR1)
+        self.assertIs(local, pairs.new)
+        self.assertEqual(items, [pairs.new])
+        self.assertEqual(seen, [pairs.new])
+
     def test_while_c_code_waits(self):
         def handler(number, frame):
             gc.remap(pairs.list)

@@ -336,6 +336,20 @@ class BasesTests(RemapTestCase):
         self.assertFalse(issubclass(C, pairs.old))
         self.assertIs(type(c), C)
 
+    def test_no_hook_runs_again(self):
+        # As with assigning __bases__.
+        def hook(name):
+            return classmethod(lambda cls: calls.append((name, cls)))
+        calls = []
+        pairs = Pairs(make("A", __init_subclass__=hook("A")),
+                      make("B", __init_subclass__=hook("B")))
+        C = make("C", (pairs.old,))
+        self.assertEqual(calls, [("A", C)])
+        self.remap(pairs)
+        self.assertEqual(calls, [("A", C)])
+        D = make("D", (C,))
+        self.assertEqual(calls, [("A", C), ("B", D)])
+
     def test_subclasses_lists(self):
         pairs = Pairs(make("A"), make("B"))
         C = make("C", (pairs.old,))
