@@ -116,6 +116,18 @@ mod asan {
 
     #[test]
     #[ignore = "needs the asan build"]
+    fn no_remap_between_two_instructions_uses_what_is_freed() -> Result<()> {
+        let children = &["--children", "20", "--seed", "2"];
+        script_says(
+            "asan",
+            "fuzz/instructions.py",
+            children,
+            ": 0 crash or hang",
+        )
+    }
+
+    #[test]
+    #[ignore = "needs the asan build"]
     fn wherever_memory_runs_out_the_remap_is_undone() -> Result<()> {
         script_says("asan", "fuzz/out_of_memory.py", &[], ", 0 problems")
     }

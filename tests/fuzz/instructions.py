@@ -181,8 +181,9 @@ def run_child(seed, number, log):
     os.dup2(out, 1)
     os.dup2(out, 2)
     faulthandler.enable()
+    # A list that becomes the one whose iterator extends it has no end.  With the
+    # address sanitizer, which needs the addresses, a single block is limited.
     if "-fsanitize" not in sysconfig.get_config_var("PY_CFLAGS"):
-        # A list that becomes the one whose iterator extends it has no end.
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     made = child(seed, number)
     with open(f"{log}.made", "a") as file:
@@ -218,7 +219,9 @@ def main():
     parser.add_argument("--only", type=int, metavar="NUMBER",
                         help="repeat this child of the seed alone")
     options = parser.parse_args()
-    children.restart_with_fixed_hashes(options.seed, "")
+    children.restart_with_fixed_hashes(
+        options.seed,
+        f"allocator_may_return_null=1:max_allocation_size_mb={MEMORY >> 21}")
     if options.only is not None:
         options.jobs = options.children = 1
     print(f"seed {options.seed}", flush=True)
