@@ -48,7 +48,7 @@ fn main() {
     let bindings = bindgen::Builder::default()
         .header_contents(
             "engine.h",
-            "#include \"Python.h\"\n#include \"pycore_remap.h\"\n",
+            "#include \"Python.h\"\n#include \"pycore_remap.h\"\n#include \"pycore_typeobject.h\"\n",
         )
         .clang_arg("-std=c11")
         .clang_arg("-DPy_BUILD_CORE")
@@ -63,7 +63,7 @@ fn main() {
         .allowlist_function(
             "_PyObject_CheckChangeType|_PyType_(CheckBases|SaveBases|SetBases|RestoreBases)",
         )
-        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables)")
+        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables|SetFlags)")
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")
         .allowlist_function(
@@ -76,12 +76,12 @@ fn main() {
         .allowlist_function("PyDict_(New|Next|SetItemString)|PyList_(New|Append|Size|GetItem)")
         .allowlist_function("PyTuple_(New|SetItem|GetItem|Size)|PyLong_From(Ssize_t|Size_t)")
         .allowlist_function(
-            "PyUnicode_CompareWithASCIIString|PyMem_Raw(Malloc|Realloc|Free)|PyUnicode_FromFormat|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
+            "PyUnicode_CompareWithASCIIString|PyObject_IsTrue|PyMem_Raw(Malloc|Realloc|Free)|PyUnicode_FromFormat|PyStructSequence_(New|SetItem)|PyObject_GC_IsTracked",
         )
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
         .allowlist_type("repairproc|changeproc|visitproc|visitchangeproc|PyRepairStep|PyChangeVerdict")
         .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError)")
-        .allowlist_var("Py(List|Set|Tuple|Dict|SetIter|Property|Unicode)_Type")
+        .allowlist_var("Py(List|Set|FrozenSet|Tuple|Dict|SetIter|Property|Unicode)_Type")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)
         .layout_tests(true)

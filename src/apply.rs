@@ -122,6 +122,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
     }
     transaction.change_classes()?;
     transaction.weak = Moved::redirect(&plan.weak, pairs)?;
+    plan.flags.apply();
     transaction.namespaces_changed();
     transaction.classes_changed();
     transaction.find_iterators()?;
@@ -347,6 +348,7 @@ impl Transaction<'_> {
             // SAFETY: made by `change_bases`.
             unsafe { _PyType_RestoreBases(saved.as_ptr()) };
         }
+        self.plan.flags.undo();
         self.weak.undo(&self.plan.weak, self.pairs);
         for (instance, pair) in self.plan.class_changes[..self.changed_classes].iter().rev() {
             report(set_class(instance, &self.pairs.pairs[*pair].old));

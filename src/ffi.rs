@@ -36,7 +36,7 @@ const DICT_SUBCLASS: u64 = 1 << 29;
 const LIST_SUBCLASS: u64 = 1 << 25;
 const TUPLE_SUBCLASS: u64 = 1 << 26;
 const HAVE_GC: u64 = 1 << 14;
-const HEAPTYPE: u64 = 1 << 9;
+pub const HEAPTYPE: u64 = 1 << 9;
 const HAVE_TRAVERSE_CHANGE: u64 = 1 << 21;
 
 /// An owned reference.

@@ -6,7 +6,7 @@
 //! * [`scan`] walks the heap once, read-only, and collects what will have to change;
 //! * [`plan`] validates: what is refused is refused here, before anything is written; it counts what
 //!   will be [`left_behind`];
-//! * [`apply`] changes references, with a journal, and redirects [`weakrefs`];
+//! * [`apply`] changes references, with a journal, redirects [`weakrefs`], and sets [`flags`] of classes;
 //! * [`repair`] puts right what depended on the old identities: classes, then hash tables;
 //! * [`finish`] drops the old references, or has them [`kept`], and reports.
 //!
@@ -23,6 +23,7 @@ mod apply;
 mod cycles;
 mod ffi;
 mod finish;
+mod flags;
 mod kept;
 mod left_behind;
 mod pairs;

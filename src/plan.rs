@@ -10,6 +10,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::cycles;
 use crate::ffi::*;
+use crate::flags::Flags;
 use crate::kept;
 use crate::left_behind::{Holders, LeftBehind, Place};
 use crate::pairs::{Pair, Pairs};
@@ -36,6 +37,7 @@ pub struct Plan {
     pub bases: Vec<Bases>,
     /// Classes whose namespace changes, or what it holds in a way that inline caches know.
     pub namespaces: Vec<Owned>,
+    pub flags: Flags,
     /// Objects whose hash changes: a table that has one as a key is told so.
     pub value_hashed: AddressMap,
     pub weak: Following,
@@ -209,6 +211,7 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         asker.instance(instance)?;
     }
     plan.class_changes = asker.class_changes;
+    plan.flags = Flags::plan(pairs, &findings.types, &plan.namespaces)?;
     for &dict in &findings.string_keyed {
         count_string_keys(dict, pairs, &mut accepted);
     }

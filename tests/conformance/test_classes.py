@@ -2,6 +2,7 @@
 
 import _random
 import abc
+import collections.abc
 import dataclasses
 import enum
 import gc
@@ -873,6 +874,35 @@ class MetaclassTests(RemapTestCase):
         self.assertIsInstance(c, pairs.new)
         self.assertNotIsInstance(c, pairs.old)
 
+    def test_abstract_methods_are_replaced(self):
+        # By others, as by assigning __abstractmethods__.
+        for old, new in (({"f"}, set()), (set(), {"f"}), ({"f"}, []), (set(), ("f",))):
+            with self.subTest(old=old, new=new):
+                A = abc.ABCMeta("A", (), {})
+                pairs = Pairs({*old}, new)
+                A.__abstractmethods__ = pairs.old
+                self.remap(pairs)
+                self.assertIs(A.__abstractmethods__, pairs.new)
+                if new:
+                    with self.assertRaisesRegex(TypeError, "f"):
+                        A()
+                else:
+                    A()
+
+    def test_abstract_methods_of_a_type_of_the_program(self):
+        # Only Python code knows whether it is empty.
+        class Names(frozenset):
+            def __bool__(self):
+                called.append(self)
+                return False
+        called = []
+        A = abc.ABCMeta("A", (), {"f": abc.abstractmethod(returns(1))})
+        pairs = Pairs(A.__abstractmethods__, Names())
+        self.remap(pairs)
+        self.assertIs(A.__abstractmethods__, pairs.new)
+        self.assertEqual(called, [])
+        self.assertRaises(TypeError, A)
+
     def test_abstract_methods_as_by_assigning_bases(self):
         namespace = {"f": abc.abstractmethod(returns(1))}
         pairs = Pairs(abc.ABCMeta("A", (), namespace), abc.ABCMeta("B", (), {}))
@@ -884,6 +914,96 @@ class MetaclassTests(RemapTestCase):
         abc.update_abstractmethods(C)
         self.assertEqual(C.__abstractmethods__, frozenset())
         self.assertIsInstance(C(), pairs.new)
+
+
+class PatternTests(RemapTestCase):
+    """A match statement takes what is registered as a sequence or mapping."""
+
+    def matches(self, x):
+        match x:
+            case []:
+                return "sequence"
+            case {}:
+                return "mapping"
+        return None
+
+    def registered(self, kind):
+        pairs = Pairs(make("A", __len__=returns(0)), make("B", __len__=returns(0)))
+        getattr(collections.abc, kind).register(pairs.old)
+        return pairs
+
+    def test_instances(self):
+        for kind in ("Sequence", "Mapping", "MutableSequence"):
+            with self.subTest(kind=kind):
+                pairs = self.registered(kind)
+                a, b = pairs.old(), pairs.new()
+                self.assertIsNone(self.matches(b))
+                self.remap(pairs)
+                for x in a, b:
+                    self.assertIs(type(x), pairs.new)
+                    self.assertIsInstance(x, getattr(collections.abc, kind))
+                    self.assertEqual(self.matches(x), "mapping" if kind == "Mapping"
+                                     else "sequence")
+                # It is not registered any more.
+                self.assertNotIsInstance(pairs.old(), getattr(collections.abc, kind))
+                self.assertIsNone(self.matches(pairs.old()))
+
+    def test_subclasses(self):
+        pairs = self.registered("Sequence")
+        A1 = make("A1", (pairs.old,))
+        B1 = make("B1", (pairs.new,))
+        B2 = make("B2", (B1,))
+        self.remap(pairs)
+        for cls in A1, B1, B2, make("B3", (pairs.new,)):
+            self.assertTrue(issubclass(cls, collections.abc.Sequence))
+            self.assertEqual(self.matches(cls()), "sequence")
+
+    def test_what_is_inherited_stays(self):
+        A = self.registered("Sequence").old
+        pairs = Pairs(make("A1", (A,)), make("B1", (make("B", __len__=returns(0)),)))
+        A2 = make("A2", (pairs.old,))
+        self.remap(pairs)
+        self.assertIsNone(self.matches(pairs.new()))
+        self.assertFalse(issubclass(pairs.new, collections.abc.Sequence))
+        self.assertEqual(self.matches(A()), "sequence")
+        # As after assigning __bases__.
+        self.assertEqual(self.matches(A2()), "sequence")
+
+    def test_swap(self):
+        pairs = self.registered("Sequence")
+        A, B = pairs.list[0]
+        A1, B1 = make("A1", (A,)), make("B1", (B,))
+        classes = [A, B]
+        for _ in range(2):
+            gc.remap([(A, B), (B, A)])
+            self.assertEqual(self.matches(classes[0]()), "sequence")
+            self.assertIsNone(self.matches(classes[1]()))
+            self.assertEqual(self.matches(A1()), "sequence")
+            self.assertIsNone(self.matches(B1()))
+
+    def test_undone(self):
+        class Hash:
+            def __hash__(self):
+                if armed:
+                    raise ZeroDivisionError
+                return hash(self.x)
+        armed = False
+        pairs = self.registered("Sequence")
+        B1 = make("B1", (pairs.new,))
+        B1.__abstractmethods__ = names = {"f"}
+        key = Hash()
+        key.x = pairs.old
+        table = {key: 1}
+        armed = True
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([*pairs.list, (names, set())])
+        armed = False
+        self.assertEqual(table, {key: 1})
+        self.assertEqual(self.matches(pairs.old()), "sequence")
+        self.assertIsNone(self.matches(pairs.new()))
+        self.assertRaises(TypeError, B1)
+        B1.__abstractmethods__ = ()
+        self.assertIsNone(self.matches(B1()))
 
 
 class OtherPlacesTests(RemapTestCase):

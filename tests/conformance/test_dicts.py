@@ -714,6 +714,21 @@ class OrderedDictTests(RemapTestCase):
         else:
             self.assertEqual(rest, [pairs.new, "c"])
 
+    def test_iteration_when_a_repair_is_undone(self):
+        class Raises:
+            def __hash__(self):
+                raise ZeroDivisionError
+        pairs, other = Pairs.things(), Pairs(Thing(), Raises())
+        d = collections.OrderedDict([("a", 1), (pairs.old, 2), ("c", 3)])
+        table = {other.old: 1}
+        it = iter(d)
+        self.assertEqual(next(it), "a")
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([*pairs.list, *other.list])
+        self.check_order(d, [("a", 1), (pairs.old, 2), ("c", 3)])
+        self.assertEqual(table, {other.old: 1})
+        self.assertRaises(RuntimeError, list, it)
+
 
 class DefaultDictTests(RemapTestCase):
 

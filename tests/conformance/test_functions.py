@@ -7,6 +7,7 @@ by specialised ones that remember what they met.
 import functools
 import gc
 import operator
+import sys
 import types
 
 from support import (ASAN, Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
@@ -219,6 +220,32 @@ class HeldTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual((f.__name__, f.__qualname__),
                          ("new name", "new qualname"))
+
+    def test_events_of_a_code_object(self):
+        def returned(code, *args):
+            seen.append(1)
+        monitoring = sys.monitoring
+        event = monitoring.events.PY_RETURN
+        seen = []
+        pairs = Pairs(function("def f(): return 1").__code__,
+                      function("def f(): return 2").__code__)
+        f = types.FunctionType(pairs.old, {})
+        monitoring.use_tool_id(3, "a tool of the tests")
+        try:
+            monitoring.register_callback(3, event, returned)
+            monitoring.set_local_events(3, pairs.old, event)
+            self.assertEqual(f(), 1)
+            self.assertEqual(seen, [1])
+            self.remap(pairs)
+            self.assertEqual(f(), 2)
+            self.assertEqual(seen, [1])
+            self.assertEqual(monitoring.get_local_events(3, pairs.old), event)
+            self.assertEqual(monitoring.get_local_events(3, pairs.new), 0)
+        finally:
+            monitoring.set_local_events(3, pairs.old, 0)
+            monitoring.register_callback(3, event, None)
+            monitoring.free_tool_id(3)
+        seen.clear()
 
     def test_code_constant(self):
         text = "def f():\n return 1234567890123, (1234567890123, 'x')"

@@ -379,6 +379,33 @@ class InterpreterTests(RootTestCase):
             """)
         self.assertEqual(out.splitlines(), ["undone", "first"])
 
+    def test_type_that_can_be_sent(self):
+        run_script(self, '''
+            import gc
+            import _interpreters
+            from test.support.interpreters import queues
+
+            class Queue:
+                def __new__(cls, id, /):
+                    self = super().__new__(cls)
+                    self._id = id
+                    return self
+
+                def __hash__(self):
+                    return hash(self._id)
+
+                @property
+                def id(self):
+                    return self._id
+            queue = queues.create()
+            assert _interpreters.is_shareable(queue)
+            old = queues.Queue
+            [left] = gc.remap([(old, Queue)]).left_behind
+            assert left > 0, left
+            assert type(queue) is Queue is queues.Queue
+            assert not _interpreters.is_shareable(queue)
+            ''')
+
     def test_other_interpreters_stay_as_they_are(self):
         out = run_script(self, """
             import gc, signal

@@ -1,0 +1,169 @@
+//! Flags of classes that are derived from what is replaced.
+//!
+//! * That a class is a sequence or a mapping for a `match` statement: `ABC.register()` gives it the
+//!   flag of the ABC (`_abc__abc_register_impl`, Modules/_abc.c). The registry's weak reference goes
+//!   over to what replaces the class, and so does the flag.
+//! * That a class is abstract: assigning `__abstractmethods__` derives it from the value
+//!   (`type_set_abstractmethods`, Objects/typeobject.c).
+//!
+//! Invariant: [`Flags::undo`] sets each flag as it was when it was planned, also before
+//! [`Flags::apply`].
+
+use crate::ffi::*;
+use crate::pairs::Pairs;
+
+const COLLECTION: u64 = (1 << 5) | (1 << 6);
+const IMMUTABLE: u64 = 1 << 8;
+const ABSTRACT: u64 = 1 << 20;
+
+struct Change {
+    class: Owned,
+    mask: u64,
+    before: u64,
+    after: u64,
+}
+
+/// What will be changed.
+#[derive(Default)]
+pub struct Flags(Vec<Change>);
+
+impl Flags {
+    /// `types` are all classes, `namespaces` those whose namespace changes. Runs no Python code.
+    pub fn plan(pairs: &Pairs, types: &[*mut PyTypeObject], namespaces: &[Owned]) -> Result<Self> {
+        let mut flags = Self::default();
+        let mut registered = Vec::new();
+        for pair in &pairs.pairs {
+            let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
+            // SAFETY: the pair owns both.
+            unsafe {
+                if is_type(old) && is_type(new) {
+                    let flag = registered_as(old.cast());
+                    if flag != 0 {
+                        flags.change(old.cast(), COLLECTION, 0)?;
+                        push(&mut registered, (new.cast::<PyTypeObject>(), flag))?;
+                    }
+                }
+            }
+        }
+        for (new, flag) in registered {
+            flags.change(new, COLLECTION, flag)?;
+            if pairs.find(new.cast()).is_some() {
+                continue; // its subclasses will not be
+            }
+            for &class in types {
+                // SAFETY: no Python code has run since the scan.
+                if class != new && unsafe { has_in_mro(class, new) } {
+                    flags.change(class, COLLECTION, flag)?;
+                }
+            }
+        }
+        for class in namespaces {
+            let class = class.as_ptr().cast();
+            // SAFETY: the plan owns the class.
+            if let Some(is_abstract) = unsafe { becomes_abstract(pairs, class) } {
+                flags.change(class, ABSTRACT, if is_abstract { ABSTRACT } else { 0 })?;
+            }
+        }
+        Ok(flags)
+    }
+
+    fn change(&mut self, class: *mut PyTypeObject, mask: u64, after: u64) -> Result<()> {
+        // SAFETY: a living class.
+        let flags = unsafe { (*class).tp_flags };
+        if !is_mutable(flags) {
+            return Ok(());
+        }
+        let class = Owned::of(class.cast());
+        let before = flags & mask;
+        let change = Change {
+            class,
+            mask,
+            before,
+            after,
+        };
+        push(&mut self.0, change)
+    }
+
+    pub fn apply(&self) {
+        for change in &self.0 {
+            change.set(change.after);
+        }
+    }
+
+    pub fn undo(&self) {
+        for change in &self.0 {
+            change.set(change.before);
+        }
+    }
+}
+
+impl Change {
+    fn set(&self, flags: u64) {
+        // SAFETY: the class is owned, and mutable.
+        unsafe { _PyType_SetFlags(self.class.as_ptr().cast(), self.mask, flags) };
+    }
+}
+
+fn is_mutable(flags: u64) -> bool {
+    flags & HEAPTYPE != 0 && flags & IMMUTABLE == 0
+}
+
+/// The flag that a class has, and none that it inherits from.
+///
+/// # Safety
+/// `class` is alive.
+unsafe fn registered_as(class: *mut PyTypeObject) -> u64 {
+    // SAFETY: by contract; an MRO is a tuple, but need not hold classes alone.
+    unsafe {
+        let flags = (*class).tp_flags;
+        let mro = (*class).tp_mro;
+        if flags & COLLECTION == 0 || !is_mutable(flags) || mro.is_null() {
+            return 0;
+        }
+        let inherited = (0..PyTuple_Size(mro)).any(|at| {
+            let base = PyTuple_GetItem(mro, at);
+            base != class.cast()
+                && is_type(base)
+                && (*base.cast::<PyTypeObject>()).tp_flags & COLLECTION != 0
+        });
+        if inherited { 0 } else { flags & COLLECTION }
+    }
+}
+
+/// # Safety
+/// `class` is alive.
+unsafe fn has_in_mro(class: *mut PyTypeObject, base: *mut PyTypeObject) -> bool {
+    // SAFETY: by contract; an MRO is a tuple.
+    unsafe {
+        let mro = (*class).tp_mro;
+        !mro.is_null()
+            && (0..PyTuple_Size(mro)).any(|at| PyTuple_GetItem(mro, at) == base.cast::<PyObject>())
+    }
+}
+
+/// Whether the class is abstract by what replaces its `__abstractmethods__`. `None` if that stays,
+/// or if only Python code could say: then the flag stays as well.
+///
+/// # Safety
+/// `class` is alive.
+unsafe fn becomes_abstract(pairs: &Pairs, class: *mut PyTypeObject) -> Option<bool> {
+    let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
+    // SAFETY: by contract; what is compared is an exact string, what has a truth value one of the
+    // interpreter's own containers: no Python code runs.
+    unsafe {
+        let namespace = (*class).tp_dict;
+        while PyDict_Next(namespace, &mut position, &mut name, &mut value) != 0 {
+            if let Some(pair) = pairs.find(value)
+                && is_exact(name, &raw mut PyUnicode_Type)
+                && PyUnicode_CompareWithASCIIString(name, c"__abstractmethods__".as_ptr()) == 0
+            {
+                let new = pairs.pairs[pair].new.as_ptr();
+                let known = is_exact(new, &raw mut PyFrozenSet_Type)
+                    || is_exact(new, &raw mut PyTuple_Type)
+                    || is_mutable_container(new);
+                return known.then(|| PyObject_IsTrue(new) == 1);
+            }
+        }
+    }
+    None
+}
