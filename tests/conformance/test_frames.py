@@ -561,6 +561,53 @@ class GeneratorTests(RemapTestCase):
             yield x
         self.assertEqual(list(generate(pairs.old)), [1, pairs.new])
 
+    def test_swap_with_a_running_generator(self):
+        # The frame below keeps the generator that runs; where else it is on a
+        # stack, it is an object like others.
+        def loops(outer, inner):
+            seen = []
+            for x in outer:
+                for y in inner:
+                    seen.append((x, y))
+            return seen
+
+        def running(action):
+            yield "a"
+            action()
+            yield "b"
+
+        def nothing():
+            pass
+
+        def swap():
+            gc.remap([(pair[0], pair[1]), (pair[1], pair[0])])
+
+        def swap_twice():
+            swap()
+            swap()
+
+        def fail():
+            with self.assertRaises(ZeroDivisionError):
+                gc.remap([(pair[0], pair[1]), (pair[1], pair[0]), (key, Raises())])
+
+        class Raises:
+            def __hash__(self):
+                raise ZeroDivisionError
+        key = Thing()
+        table = {key: 1}
+        for action in nothing, swap_twice, fail, swap:
+            with self.subTest(action=action.__name__):
+                for _ in range(100):    # calls of generators get inlined
+                    loops((i for i in (1, 2)), running(nothing))
+                pair = [(i for i in (1, 2, 3)), running(action)]
+                first, second = pair
+                seen = loops(first, second)
+                # The outer loop has another generator, which has come to its end.
+                self.assertEqual(seen, [(1, "a"), (1, "b")])
+                self.assertEqual([*pair[0]], [])
+                self.assertEqual([*pair[1]], [2, 3] if action is swap else [])
+        self.assertEqual(table, {key: 1})
+
     def test_finished_generator(self):
         pairs = Pairs.things()
 

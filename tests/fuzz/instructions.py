@@ -28,6 +28,7 @@ import sys
 import sysconfig
 import tempfile
 import types
+import typing     # or type parameters import it, with locks that may be replaced
 
 import children
 import constructs
@@ -196,7 +197,7 @@ def run_child(seed, number, log):
     with open(f"{log}.made", "a") as file:
         for name, count in made.items():
             file.write(f"{name} {count}\n")
-    sys.exit(0)
+    raise SystemExit
 
 
 def worker(options, first, directory):
