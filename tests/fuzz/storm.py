@@ -65,7 +65,9 @@ class Storm:
         self.refused = 0
         self.reasons = collections.Counter()
         self.waiting = False
-        self.calm = 0
+        self.calm = 0   # until then
+
+    now = staticmethod(time.monotonic)
 
     def start(self):
         signal.signal(signal.SIGPROF, lambda *_: self.swap())
@@ -80,11 +82,12 @@ class Storm:
             return
         self.collections += 1
         if self.collections % self.every == 0 and not self.waiting \
-                and self.collections > self.calm:
+                and self.now() > self.calm:
             self.waiting = True
             self.schedule()
 
     def swap(self):
+        began = self.now()
         objects, remap, pause = gc.get_objects(), gc.remap, time.sleep
         for _ in range(PAIRS):
             pairs = self.choose(objects)
@@ -95,9 +98,6 @@ class Storm:
                 remap(pairs)
             except Exception as e:
                 if "during a garbage collection" in str(e):
-                    # Of another thread, which may make one after the other: the
-                    # test would not get on.
-                    self.calm = self.collections + 100
                     break
                 self.refused += 1
                 self.reasons[str(e)[:60]] += 1
@@ -119,6 +119,9 @@ class Storm:
                     if not left:
                         raise
             self.swaps += 1
+        # With a thread that makes one collection after the other the test would
+        # not get on.
+        self.calm = 2 * self.now() - began
         self.waiting = False
 
     def choose(self, objects):
