@@ -232,6 +232,19 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// Names are found in another place, or in none: before what they referred to is dropped.
+    fn namespaces_repaired(&self) {
+        for class in &self.plan.namespaces {
+            let class: *mut PyTypeObject = class.as_ptr().cast();
+            // SAFETY: the plan owns the class.
+            unsafe {
+                if self.repair_of((*class).tp_dict).is_some() {
+                    _PyType_NamespaceChanged(class);
+                }
+            }
+        }
+    }
+
     fn namespaces_changed(&self) {
         for class in &self.plan.namespaces {
             // SAFETY: the plan owns the class.
@@ -317,6 +330,7 @@ impl Transaction<'_> {
     /// From here on nothing can be undone. Runs no Python code.
     pub fn commit(mut self) -> Committed {
         self.committed = true;
+        self.namespaces_repaired();
         self.classes_changed();
         for iterator in &self.invalidated_iterators {
             // SAFETY: the iterator is owned.

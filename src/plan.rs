@@ -227,6 +227,11 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         // SAFETY: no Python code has run since the scan.
         check(unsafe { _PyDict_MakeGeneral(dict) })?;
         push(&mut plan.holders, Owned::of(dict))?;
+        // `type()` takes names as they are, interned or not.
+        if let Some(index) = classes.namespaces.get(dict as usize) {
+            let class = findings.types[index as usize];
+            push(&mut plan.namespaces, Owned::of(class.cast()))?;
+        }
     }
     detach_inline_values(&mut plan)?;
     Ok(plan)

@@ -916,6 +916,78 @@ class MetaclassTests(RemapTestCase):
         self.assertIsInstance(C(), pairs.new)
 
 
+class NameTests(RemapTestCase):
+    """Names in a namespace: type() takes them as they are, interned or not."""
+
+    def name(self, text):
+        return "".join([*text])
+
+    def read(self, cls, name):
+        code = compile(f"for i in range(100): x = cls.{name}", "", "exec")
+
+        def read():
+            namespace = {"cls": cls}
+            try:
+                exec(code, namespace)
+            except AttributeError:
+                return None
+            return namespace["x"]
+        return read
+
+    def test_hot_attribute(self):
+        pairs = Pairs(self.name("an_attribute"), self.name("another_attribute"))
+        A = type("A", (), {pairs.old: [1]})
+        B = type("B", (A,), {})
+        old, new = (self.read(B, name) for name in ("an_attribute", "another_attribute"))
+        self.assertEqual((old(), new()), ([1], None))
+        self.remap(pairs)
+        self.assertEqual((old(), new()), (None, [1]))
+        self.assertFalse(hasattr(A, "an_attribute"))
+        self.assertEqual(A.another_attribute, [1])
+
+    def test_names_that_merge(self):
+        pairs = Pairs(self.name("an_attribute"), self.name("another_attribute"))
+        A = type("A", (), {pairs.old: Thing("1"), pairs.new: Thing("2")})
+        old, new = (self.read(A, name) for name in ("an_attribute", "another_attribute"))
+        self.assertEqual((old().name, new().name), ("1", "2"))
+        self.assertEqual(gc.remap(pairs.list).collisions, 1)
+        others = [Thing("other") for _ in range(5)]
+        self.assertIsNone(old())
+        self.assertEqual(new().name, "2")
+
+    def test_override_appears(self):
+        pairs = Pairs(self.name("not_the_method"), self.name("the_method"))
+        A = type("A", (), {"the_method": "inherited"})
+        B = type("B", (A,), {pairs.old: "own"})
+        read = self.read(B, "the_method")
+        self.assertEqual(read(), "inherited")
+        self.remap(pairs)
+        self.assertEqual(read(), "own")
+
+    def test_slot(self):
+        pairs = Pairs(self.name("not_the_length"), self.name("__len__"))
+        A = type("A", (), {pairs.old: returns(7)})
+        self.assertRaises(TypeError, len, A())
+        self.remap(pairs)
+        self.assertEqual(len(A()), 7)
+
+    def test_undone(self):
+        class Raises:
+            def __hash__(self):
+                raise ZeroDivisionError
+        pairs, other = (Pairs(self.name("an_attribute"), self.name("__len__")),
+                        Pairs(Thing(), Raises()))
+        A = type("A", (), {pairs.old: returns(7)})
+        read = self.read(A, "an_attribute")
+        before = read()
+        table = {other.old: 1}
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([*pairs.list, *other.list])
+        self.assertIs(read(), before)
+        self.assertRaises(TypeError, len, A())
+        self.assertEqual(table, {other.old: 1})
+
+
 class PatternTests(RemapTestCase):
     """A match statement takes what is registered as a sequence or mapping."""
 
