@@ -11,6 +11,7 @@
 
 use crate::ffi::*;
 use crate::pairs::Pairs;
+use crate::scan::find_old_under;
 
 const COLLECTION: u64 = (1 << 5) | (1 << 6);
 const IMMUTABLE: u64 = 1 << 8;
@@ -147,23 +148,14 @@ unsafe fn has_in_mro(class: *mut PyTypeObject, base: *mut PyTypeObject) -> bool 
 /// # Safety
 /// `class` is alive.
 unsafe fn becomes_abstract(pairs: &Pairs, class: *mut PyTypeObject) -> Option<bool> {
-    let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
-    // SAFETY: by contract; what is compared is an exact string, what has a truth value one of the
-    // interpreter's own containers: no Python code runs.
+    // SAFETY: by contract; what has a truth value is one of the interpreter's own containers, whose
+    // own runs no Python code.
     unsafe {
-        let namespace = (*class).tp_dict;
-        while PyDict_Next(namespace, &mut position, &mut name, &mut value) != 0 {
-            if let Some(pair) = pairs.find(value)
-                && is_exact(name, &raw mut PyUnicode_Type)
-                && PyUnicode_CompareWithASCIIString(name, c"__abstractmethods__".as_ptr()) == 0
-            {
-                let new = pairs.pairs[pair].new.as_ptr();
-                let known = is_exact(new, &raw mut PyFrozenSet_Type)
-                    || is_exact(new, &raw mut PyTuple_Type)
-                    || is_mutable_container(new);
-                return known.then(|| PyObject_IsTrue(new) == 1);
-            }
-        }
+        let pair = find_old_under(pairs, (*class).tp_dict, &[c"__abstractmethods__"])?;
+        let new = pairs.pairs[pair].new.as_ptr();
+        let known = is_exact(new, &raw mut PyFrozenSet_Type)
+            || is_exact(new, &raw mut PyTuple_Type)
+            || is_mutable_container(new);
+        known.then(|| PyObject_IsTrue(new) == 1)
     }
-    None
 }

@@ -40,13 +40,15 @@ pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     )
 }
 
-/// The hashes that tables keep of themselves.
+/// The hashes that tables have, by what they know of their keys.
 fn hashes(transaction: &Transaction<'_>, tables: &[usize]) -> Result<Vec<isize>> {
     let mut hashes = Vec::new();
     let objects = transaction.tables()?;
     for &index in tables {
-        // SAFETY: the transaction owns the tables.
-        push(&mut hashes, unsafe { _PyRemap_CachedHash(objects[index]) })?;
+        // SAFETY: the transaction owns the tables; no Python code runs.
+        push(&mut hashes, unsafe {
+            _PyRemap_FrozenSetHash(objects[index])
+        })?;
     }
     Ok(hashes)
 }

@@ -175,7 +175,7 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
             let namespace = (*class).tp_dict;
             if !namespace.is_null()
                 && holders.contains(namespace as usize)
-                && has_old_hash(pairs, namespace)
+                && find_old_under(pairs, namespace, &[c"__hash__", c"__eq__"]).is_some()
             {
                 roots.insert(class as usize, 0)?;
             }
@@ -200,26 +200,26 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
     Ok(classes)
 }
 
-/// Is `__hash__` or `__eq__` of a namespace an old object?
+/// The first pair whose old object has one of these names in a namespace.
 ///
 /// # Safety
 /// `namespace` is a living dict.
-unsafe fn has_old_hash(pairs: &Pairs, namespace: Object) -> bool {
+pub unsafe fn find_old_under(pairs: &Pairs, namespace: Object, names: &[&CStr]) -> Option<usize> {
     let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: by contract; the comparison is with an exact string, and runs no Python code.
     unsafe {
         while PyDict_Next(namespace, &mut position, &mut name, &mut value) != 0 {
-            if pairs.find(value).is_some()
+            if let Some(pair) = pairs.find(value)
                 && is_exact(name, &raw mut PyUnicode_Type)
-                && [c"__hash__", c"__eq__"]
+                && names
                     .iter()
                     .any(|text| PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0)
             {
-                return true;
+                return Some(pair);
             }
         }
     }
-    false
+    None
 }
 
 /// All instances of some classes.

@@ -43,6 +43,7 @@ What a field says of an object that is to be stored in it:
 | *a type* | an instance of it, or of a subtype |
 | same type | an instance of the type that the present object has |
 | callable, iterator, exception class | what C code relies on without checking |
+| callback | any object but `None`, for which C code stores `NULL` |
 | checked: … | the function that the field names decides |
 | kept | the present reference stays, and is counted as left behind |
 | refused | nothing may take its place: `gc.remap` raises `TypeError` |

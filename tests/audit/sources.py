@@ -48,6 +48,7 @@ class Visit:
         accept, says = self.arguments[2], self.arguments[3].strip('"')
         word = {"Py_ChangeKeep": "kept", "Py_ChangeRefuse": "refused",
                 "Py_ChangeCallable": "callable",
+                "Py_ChangeCallback": "callback",
                 "Py_ChangeIterator": "iterator",
                 "Py_ChangeExceptionClass": "exception class"}.get(accept)
         return word or f"checked: {says}"

@@ -16,6 +16,7 @@ import pickle
 import queue
 import struct
 import tracemalloc
+import types
 import typing
 import warnings
 import zoneinfo
@@ -788,6 +789,59 @@ class DecimalTests(RemapTestCase):
     def test_templates(self):
         pairs = Pairs(decimal.BasicContext, Thing())
         self.refused(pairs, TypeError, "basic_context_template of .* must be")
+
+
+class FoundOutOnceTests(RemapTestCase):
+    """What a C module has found out when something was set."""
+
+    def test_adapter_of_a_builtin_type(self):
+        # As by storing into sqlite3.adapters: register_adapter() alone makes
+        # the module look for adapters of int.
+        print(run_script(self, """
+            import gc, sqlite3
+            class Number: pass
+            sqlite3.register_adapter(Number, lambda x: "adapted")
+            gc.remap({Number: int})
+            assert (int, sqlite3.PrepareProtocol) in sqlite3.adapters
+            with sqlite3.connect(":memory:") as con:
+                get = lambda x: con.execute("select ?", (x,)).fetchone()[0]
+                assert get(5) == 5
+                sqlite3.register_adapter(complex, str)
+                assert get(5) == 5
+                sqlite3.register_adapter(float, str)
+                assert get(5) == "adapted"
+            """), end="")
+
+    def test_file_of_faulthandler(self):
+        # The module writes to its file descriptor.
+        print(run_script(self, """
+            import faulthandler, gc, tempfile
+            with (tempfile.TemporaryFile() as old, tempfile.TemporaryFile()
+                  as new):
+                faulthandler.enable(old)
+                pair = [[old, new]]
+                del old
+                result = gc.remap(pair)
+                assert result.left_behind == (1,), result
+                assert "file of 'module' object" in repr(result), result
+                faulthandler.disable()
+            """), end="")
+
+    def test_call_of_an_alias(self):
+        # With and without vectorcall.
+        class Callable:
+            def __call__(self, *args):
+                return "instance", args
+
+        def function(*args):
+            return "function", args
+        for old, new in ((function, Callable()), (Callable(), function)):
+            alias = types.GenericAlias(old, int)
+            self.assertEqual(alias(1), old(1))
+            pairs = Pairs(old, new)
+            del old
+            self.remap(pairs, references=None)
+            self.assertEqual(alias(1), new(1))
 
 
 class RecordsByAddressTests(RemapTestCase):

@@ -1066,6 +1066,12 @@ class ExceptionTests(RemapTestCase):
                     self.refused(pairs, TypeError, field.strip("_"))
                     self.assertIs(getattr(exc, field), pairs.old)
 
+    def test_cause_of_itself(self):
+        exc = ValueError()
+        exc.__cause__ = KeyError()
+        self.refused(Pairs(exc.__cause__, exc), TypeError,
+                     "must be BaseException, not the object itself")
+
     def test_arguments_tuple(self):
         exc = ValueError(1)
         pairs = Pairs(exc.args, tuple([2, 3]))

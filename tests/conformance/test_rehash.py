@@ -629,6 +629,23 @@ class TangledTests(RemapTestCase):
             self.assertEqual(table[key], depth)
         del pairs.new.tables
 
+    def test_hash_that_nobody_asks_for_in_between(self):
+        """The hash of a frozenset is not cached while tables are repaired."""
+        pairs = Pairs.things()
+        inner = self.Node(())
+        frozen = frozenset([pairs.old, inner])
+        outer = self.Node(frozenset([frozen]))
+        inner.outer = outer
+        tables = []
+        outer.tables = tables
+        table = {outer}
+        tables.append(table)
+        hash(frozen), hash(outer)
+        gc.remap(pairs.list)
+        self.assertIn(outer, table)
+        self.assertEqual(hash(frozen), hash(frozenset([pairs.new, inner])))
+        del inner.outer, outer.tables
+
     def test_hash_of_itself(self):
         # No hash is right for such a frozenset.
         class Key:

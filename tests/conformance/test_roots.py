@@ -61,11 +61,14 @@ class InterpreterTests(RootTestCase):
         self.assertEqual(called[0][0], signal.SIGUSR1)
 
     def test_signal_handler_that_cannot_be_called(self):
-        self.pair[0][1] = [1]
+        # The system knows of SIG_IGN and SIG_DFL, and would go on calling.
         before = signal.signal(signal.SIGUSR1, self.old)
         try:
-            self.remap(1)
-            self.assertRaises(TypeError, signal.raise_signal, signal.SIGUSR1)
+            for new in ([1], signal.SIG_IGN, signal.SIG_DFL, None):
+                self.pair[0][1] = new
+                with self.assertRaisesRegex(TypeError, "must be callable"):
+                    gc.remap(self.pair)
+                self.assertIs(signal.getsignal(signal.SIGUSR1), self.old)
         finally:
             signal.signal(signal.SIGUSR1, before)
 
