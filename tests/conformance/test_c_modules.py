@@ -5,6 +5,7 @@ import _json
 import _pickle
 import cProfile
 import csv
+import ctypes
 import datetime
 import decimal
 import gc
@@ -19,6 +20,7 @@ import tracemalloc
 import types
 import typing
 import warnings
+import xml.etree.ElementTree as ET
 import zoneinfo
 
 from support import (Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
@@ -791,8 +793,98 @@ class DecimalTests(RemapTestCase):
         self.refused(pairs, TypeError, "basic_context_template of .* must be")
 
 
+class CacheTests(RemapTestCase):
+    """What a C module files under a key that comes to be another one."""
+
+    def test_struct(self):
+        for make in fresh_str, lambda text: fresh_bytes(text.encode()):
+            with self.subTest(make=make):
+                struct._clearcache()
+                old = make("<3i")
+                self.assertEqual(struct.calcsize(old), 12)
+                pairs = Pairs(old, make("<3q"))
+                del old
+                gc.remap(pairs.list)
+                self.assertEqual(struct.calcsize(pairs.new), 24)
+                self.assertEqual(len(struct.pack(pairs.new, 1, 2, 3)), 24)
+        struct._clearcache()
+
+    def test_names_of_hash_functions(self):
+        print(run_script(self, """
+            import gc, hmac, _hashlib
+            names = "openssl_sha512", "openssl_sha256"
+            gc.remap([[getattr(_hashlib, name) for name in names]])
+            for name in names:
+                made = hmac.new(b"key", b"text", getattr(_hashlib, name))
+                assert (made.name, made.digest_size) == ("hmac-sha256", 32)
+            """), end="")
+
+    def test_key_of_a_zone(self):
+        old, new = fresh_str("Europe/Berlin"), fresh_str("Asia/Tokyo")
+        for cls in zoneinfo.ZoneInfo, type("Z", (zoneinfo.ZoneInfo,), {}):
+            with self.subTest(cls=cls):
+                cls.clear_cache()
+                zone = cls(old)
+                self.refused(Pairs(old, new), TypeError,
+                             "must be the key of its zone")
+                self.refused(Pairs(old, 5), TypeError,
+                             "must be the key of its zone")
+                same = fresh_str("Europe/Berlin")
+                gc.remap([(old, same)])
+                self.assertIs(zone.key, same)
+                gc.remap([(same, old)])
+                self.assertIs(cls("Europe/Berlin"), zone)
+                cls.clear_cache()
+
+    def test_offsets_of_zones(self):
+        when = datetime.datetime(2020, 1, 1)
+        zoneinfo.ZoneInfo.clear_cache()
+        offset = zoneinfo.ZoneInfo("Europe/Berlin").utcoffset(when)
+        one = datetime.timedelta(hours=1)
+        for new in datetime.timedelta(hours=5), 5:
+            pairs = Pairs(offset, new)
+            gc.remap(pairs.list)
+            self.assertEqual(
+                zoneinfo.ZoneInfo.no_cache("Europe/Paris").utcoffset(when), one)
+            gc.remap([(new, offset)] if new != 5 else [])
+
+    def test_names_that_a_parser_has_met(self):
+        # An entry of the parser's own dict, like any other.
+        parser = ET.XMLPullParser(["start"])
+        parser.feed("<root><item/>")
+        old = [e.tag for _, e in parser.read_events()][1]
+        new = fresh_str("entry")
+        pairs = Pairs(old, new)
+        del old
+        gc.remap(pairs.list)
+        parser.feed("<item/><other/></root>")
+        self.assertEqual([e.tag for _, e in parser.read_events()],
+                         ["entry", "other"])
+
+
 class FoundOutOnceTests(RemapTestCase):
     """What a C module has found out when something was set."""
+
+    def test_converters_of_arguments(self):
+        # The function that from_param was is what has been looked up.
+        class A(ctypes.c_int):
+            @classmethod
+            def from_param(cls, value):
+                return ctypes.c_int(1)
+
+        class B(ctypes.c_int):
+            @classmethod
+            def from_param(cls, value):
+                return ctypes.c_int(2)
+        function = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int)(lambda x: x)
+        function.argtypes = [A]
+        pairs = Pairs(A, B)
+        del A, B
+        gc.remap(pairs.list)
+        self.assertEqual([*function.argtypes], [pairs.new])
+        self.assertEqual(function(0), 1)
+        function.argtypes = function.argtypes
+        self.assertEqual(function(0), 2)
 
     def test_adapter_of_a_builtin_type(self):
         # As by storing into sqlite3.adapters: register_adapter() alone makes

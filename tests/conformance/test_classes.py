@@ -1294,6 +1294,44 @@ class RollbackTests(RemapTestCase):
         self.assertEqual((B.__subclasses__(), Z.__subclasses__()), ([], []))
 
 
+class ReplacedMetaclassTests(RemapTestCase):
+
+    def test_mro_of_another_metaclass(self):
+        # As by assigning __class__, or mro() of the metaclass.
+        class Extra:
+            pass
+
+        class Old(type):
+            pass
+
+        class New(type):
+            def mro(cls):
+                return [*super().mro()[:1], Extra, *super().mro()[1:]]
+
+        class C(metaclass=Old):
+            pass
+        pairs = Pairs(Old, New)
+        del Old, New
+        gc.remap(pairs.list)
+        self.assertIs(type(C), pairs.new)
+        self.assertEqual(C.__mro__, (C, object))
+        C.__bases__ = C.__bases__
+        self.assertEqual(C.__mro__, (C, Extra, object))
+
+    def test_class_is_replaced_before_its_statement_is_done(self):
+        # The statement looks whether the cell is of the class that it made.
+        class Other:
+            pass
+
+        class Meta(type):
+            def __init__(cls, *args):
+                gc.remap([(cls, Other)])
+        with self.assertRaisesRegex(TypeError, "__class__ set to"):
+            class C(metaclass=Meta):
+                def method(self):
+                    return __class__
+
+
 class AliasTests(RemapTestCase):
     """What generic aliases and unions know of their arguments."""
 

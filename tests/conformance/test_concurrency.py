@@ -11,7 +11,8 @@ import pickle
 import threading
 import weakref
 
-from support import Key, Pairs, RemapTestCase, Thing, main, run_script
+from support import (
+    Key, Pairs, RemapTestCase, Thing, fresh_str, main, run_script)
 
 
 class Loop:
@@ -163,6 +164,64 @@ class FutureTests(RemapTestCase):
         pairs = None
         self.assertRaises(ValueError, future.result)
 
+    def raise_one(self, exc):
+        try:
+            raise exc
+        except Exception as e:
+            return e
+
+    def where(self, future):
+        """The functions in which result() says that it was raised."""
+        try:
+            future.result()
+        except Exception as e:
+            names, tb = [], e.__traceback__
+            while tb is not None:
+                names.append(tb.tb_frame.f_code.co_name)
+                tb = tb.tb_next
+            e.__traceback__ = None
+            return names[1:]
+
+    def test_traceback_is_the_one_of_the_exception(self):
+        # As set_exception() takes it, for the first result() to put it back.
+        class Unhashable:
+            def __hash__(self):
+                raise ZeroDivisionError
+
+        def raise_new(exc):
+            try:
+                raise exc
+            except KeyError as e:
+                return e
+        for new, names in ((raise_new(KeyError(1)), ["raise_new"]),
+                           (KeyError(2), [])):
+            for fails in True, False:
+                with self.subTest(names=names, fails=fails):
+                    future = _asyncio.Future(loop=Loop())
+                    future.set_exception(self.raise_one(ValueError()))
+                    pairs = Pairs(future.exception(), new)
+                    table = {Thing(): 1}
+                    if fails:
+                        pairs.list.append((next(iter(table)), Unhashable()))
+                        self.assertRaises(ZeroDivisionError, gc.remap,
+                                          pairs.list)
+                        self.assertEqual(self.where(future), ["raise_one"])
+                    else:
+                        gc.remap(pairs.list)
+                        self.assertEqual(self.where(future), names)
+                    pairs.old.__traceback__ = None
+
+    def test_stop_iteration_is_no_exception_of_a_future(self):
+        # set_exception() would make a RuntimeError of it: an await would
+        # take it for a result.
+        future = _asyncio.Future(loop=Loop())
+        future.set_exception(ValueError(1))
+        pairs = Pairs(future.exception(), StopIteration(5))
+        self.refused(pairs, TypeError, "no StopIteration")
+        pairs = None
+        self.assertRaises(ValueError, future.result)
+        future.exception().__traceback__ = None
+
     def test_traceback_must_be_one(self):
         future = _asyncio.Future(loop=Loop())
         try:
@@ -236,6 +295,18 @@ class TaskTests(RemapTestCase):
         self.assertFalse(pairs.old.done())
         self.assertEqual(pairs.new.result(), 2)
         pairs.old.get_coro().close()
+
+    def test_name_must_be_a_text(self):
+        # An int is the number of a name that has not been made yet.
+        async def f():
+            pass
+        loop, task = self.start(f(), name=fresh_str("old name"))
+        pairs = Pairs(task.get_name(), 12345)
+        self.refused(pairs, TypeError, "task_name of .* must be str")
+        pairs.list[0] = (pairs.old, fresh_str("another name"))
+        self.remap(pairs)
+        self.assertEqual(task.get_name(), "another name")
+        loop.step()
 
     def test_step_needs_a_task(self):
         async def f():

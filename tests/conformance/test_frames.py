@@ -1066,6 +1066,56 @@ class ExceptionTests(RemapTestCase):
                     self.refused(pairs, TypeError, field.strip("_"))
                     self.assertIs(getattr(exc, field), pairs.old)
 
+    def leaves(self, exc):
+        if not isinstance(exc, BaseExceptionGroup):
+            return [repr(exc)]
+        return [leaf for e in exc.exceptions for leaf in self.leaves(e)]
+
+    def test_no_exception_of_a_group_is_lost(self):
+        """The rest of a group, of which except* has handled a part, is made
+        of the exceptions that were in it when it was split."""
+        def inner(group):
+            return group.exceptions[0]
+
+        def outer(group):
+            return group
+
+        def none(group):
+            return object()
+
+        def handle(get, new):
+            try:
+                raise ExceptionGroup("outer", [
+                    ExceptionGroup("inner", [ValueError(1), KeyError(2)]),
+                    OSError(3)])
+            except* KeyError:
+                group = [x for x in gc.get_objects()
+                         if type(x) is ExceptionGroup
+                         and x.message == "outer"
+                         and len(self.leaves(x)) == 3]
+                gc.remap([(get(group.pop()), new)])
+            except* OSError:
+                raise NameError(4)
+
+        for get, new in ((none, ValueError()), (inner, TypeError(5)),
+                         (inner, ExceptionGroup("new", [TypeError(5)])),
+                         (outer, ExceptionGroup("new", [TypeError(5)])),
+                         (outer, TypeError(5))):
+            with self.subTest(get=get, new=new):
+                with self.assertRaises(ExceptionGroup) as raised:
+                    handle(get, new)
+                self.assertCountEqual(self.leaves(raised.exception),
+                                      ["ValueError(1)", "NameError(4)"])
+
+    def test_base_exception_in_a_group_of_exceptions(self):
+        # Looked at when a group is made, as of items whose __class__ is
+        # assigned later.
+        group = ExceptionGroup("group", [ValueError(1), TypeError(2)])
+        pairs = Pairs(group.exceptions[0], KeyboardInterrupt())
+        self.remap(pairs)
+        self.assertIsInstance(group, Exception)
+        self.assertIs(group.exceptions[0], pairs.new)
+
     def test_cause_of_itself(self):
         exc = ValueError()
         exc.__cause__ = KeyError()
