@@ -16,6 +16,7 @@ import operator
 import pickle
 import queue
 import struct
+import sys
 import tracemalloc
 import types
 import typing
@@ -773,6 +774,19 @@ class DecimalTests(RemapTestCase):
             decimal.setcontext(decimal.Context())
             assert decimal.Decimal(1) / 2
         """)
+
+    def test_classes_of_signals(self):
+        module = sys.modules["_decimal"]
+        signals, = [t for t in gc.get_referents(module)
+                    if type(t) is tuple and decimal.Inexact in t]
+        pair = [[signals, None]]
+        del signals
+        for new in (), pair[0][0][::-1]:
+            pair[0][1] = new
+            result = gc.remap(pair)
+            self.assertGreaterEqual(result.left_behind[0], 1)
+            self.assertIn(decimal.Inexact, decimal.getcontext().flags)
+            self.assertIn(decimal.Inexact, [*decimal.getcontext().flags])
 
     def test_signals_stay_with_their_context(self):
         context = decimal.Context()

@@ -531,6 +531,22 @@ class TaskTests(RemapTestCase):
 
 class LocalTests(RemapTestCase):
 
+    def test_dict_of_a_thread_must_be_one(self):
+        local = threading.local()
+        local.x = 1
+        for other in [1], 5, None:
+            pairs = Pairs(local.__dict__, other)
+            self.remap(pairs)
+            for use in (lambda: local.x, lambda: setattr(local, "x", 2),
+                        lambda: delattr(local, "x"), lambda: local.__dict__):
+                with self.assertRaisesRegex(TypeError, "__dict__ of a"):
+                    use()
+            local = threading.local()
+            local.x = 1
+        pairs = Pairs(local.__dict__, {"x": 2})
+        self.remap(pairs)
+        self.assertEqual(local.x, 2)
+
     def test_value(self):
         pairs = Pairs.things()
         local = threading.local()

@@ -7,6 +7,7 @@ import gc
 import sys
 import threading
 import time
+import types
 
 from support import Pairs, RemapTestCase, Thing, main
 
@@ -1070,6 +1071,54 @@ class ExceptionTests(RemapTestCase):
         if not isinstance(exc, BaseExceptionGroup):
             return [repr(exc)]
         return [leaf for e in exc.exceptions for leaf in self.leaves(e)]
+
+    def test_value_stored_beside_the_variables_of_a_frame(self):
+        frame = sys._getframe()
+        old, new = float("1.5"), float("2.5")
+        frame.f_locals["beside"] = old
+        pairs = [[old, new]]
+        del old
+        self.assertEqual(gc.remap(pairs).left_behind, (0,))
+        self.assertIs(frame.f_locals["beside"], new)
+        del frame
+
+    def test_asynchronous_generator_that_is_under_way(self):
+        """An awaitable finishes what it has begun with its generator."""
+        @types.coroutine
+        def wait():
+            yield "waits"
+
+        async def generate(tag):
+            try:
+                yield tag + "1"
+            except ZeroDivisionError:
+                pass
+            await wait()
+            yield tag + "2"
+
+        for begin in (lambda gen: gen.asend(None),
+                      lambda gen: gen.athrow(ZeroDivisionError())):
+            gens = [generate("a"), generate("b")]
+            for gen in gens:
+                self.assertRaises(StopIteration, gen.asend(None).send, None)
+            under_way, other = begin(gens[0]), begin(gens[1])
+            self.assertEqual(under_way.send(None), "waits")
+            del gen
+            a, b = gens
+            pairs = [[a, b], [b, a]]
+            del a, b
+            result = gc.remap(pairs)
+            self.assertEqual(result.left_behind, (1, 0))
+            self.assertEqual([g.ag_running for g in gens], [False, True])
+            with self.assertRaises(StopIteration) as stop:
+                under_way.send(None)
+            self.assertEqual(stop.exception.value, "a2")
+            self.assertEqual([g.ag_running for g in gens], [False, False])
+            # One that has not begun belongs to the other one now.
+            self.assertRaises(
+                (StopAsyncIteration, ZeroDivisionError), other.send, None)
+            self.assertFalse(gens[1].ag_running)
+            self.assertRaises(StopIteration, gens[0].aclose().send, None)
 
     def test_no_exception_of_a_group_is_lost(self):
         """The rest of a group, of which except* has handled a part, is made

@@ -101,6 +101,44 @@ class StreamTests(RemapTestCase):
             f.tell()
         f.close()
 
+    def test_buffer_that_can_seek_when_text_has_been_decoded(self):
+        class Pipe(io.BytesIO):
+            def seekable(self):
+                return False
+        pairs = Pairs(Pipe(b"a\nb\nc\n"), io.BytesIO(b"d\n"))
+        f = io.TextIOWrapper(pairs.old, "utf-8")
+        self.assertEqual(f.readline(), "a\n")
+        self.remap(pairs)
+        # There is no position for what was decoded.
+        self.assertTrue(f.seekable())
+        self.assertRaises(OSError, f.tell)
+        self.assertEqual([*f], ["b\n", "c\n", "d\n"])
+        self.assertEqual(f.tell(), 2)
+
+    def test_buffer_that_is_replaced_in_the_middle_of_a_read(self):
+        class Buffer(io.BytesIO):
+            def seekable(self):
+                return self.can_seek
+
+            def read1(self, size=-1):
+                data = super().read1(size)
+                if buffers:
+                    gc.remap([(buffers.pop(), self.new)])
+                return data
+        for before in True, False:
+            for after in True, False:
+                with self.subTest(before=before, after=after):
+                    old, new = Buffer(b"a\nb\n"), Buffer(b"c\n")
+                    old.can_seek, new.can_seek = before, after
+                    old.new = new
+                    f = io.TextIOWrapper(old, "utf-8")
+                    buffers = [old]
+                    del old
+                    self.assertEqual([f.readline() for _ in range(4)],
+                                     ["a\n", "b\n", "c\n", ""])
+                    self.assertIs(f.buffer, new)
+                    del new.can_seek, f
+
     def test_swap_of_buffers(self):
         pairs = Pairs.swap(io.BytesIO(b"a\n"), io.BytesIO(b"b\n"))
         f = io.TextIOWrapper(pairs.old, "utf-8")
