@@ -159,8 +159,12 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
         let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
         // SAFETY: the pair owns both.
         unsafe {
-            let by_value = |class: Object| _PyRemap_HasValueHash(class.cast()) != 0;
-            if is_type(old) && is_type(new) && (by_value(old) || by_value(new)) {
+            // A key of which the class cannot be hashed any more is to be found as well.
+            if is_type(old)
+                && is_type(new)
+                && (_PyRemap_HasValueHash(old.cast()) != 0
+                    || _PyRemap_HasIdentityHash(new.cast()) == 0)
+            {
                 roots.insert(old as usize, 0)?;
             }
         }
@@ -686,7 +690,7 @@ impl<'a> Walk<'a> {
             match self.pairs.find(kind.cast()) {
                 Some(index) => {
                     let new = self.pairs.pairs[index].new.as_ptr();
-                    is_type(new) && _PyRemap_HasValueHash(new.cast()) != 0
+                    is_type(new) && _PyRemap_HasIdentityHash(new.cast()) == 0
                 }
                 None => false,
             }

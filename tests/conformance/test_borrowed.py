@@ -7,6 +7,9 @@ must be kept alive until the native frames that were active have returned.
 
 import functools
 import gc
+import itertools
+import pickle
+import sys
 import textwrap
 
 from support import Pairs, RemapTestCase, Thing, main, no_leak_check, run_script
@@ -175,6 +178,110 @@ class BorrowedTests(RemapTestCase):
 
 
 @no_leak_check("nothing of it happens in this process")
+class TakenOverTests(RemapTestCase):
+    """Native code borrows a reference from a field, calls Python, and then
+    takes over what the field has: that may be another object now."""
+
+    def check(self, kind, use):
+        """use(old) calls a method of old, in which it is replaced."""
+        pairs = Pairs(kind(), kind())
+        pairs.old.pairs = pairs
+        control = Pairs(kind(), kind())
+        use(pairs.list[0][0])
+        self.assertIsNone(pairs.old.pairs)
+        gc.collect()
+        for side in "old", "new":
+            counts = [sys.getrefcount(getattr(p, side))
+                      for p in (pairs, control)]
+            self.assertEqual(*counts, side)
+
+    class Replaced:
+        pairs = None
+
+        def replace(self):
+            pairs, self.pairs = self.pairs, None
+            if pairs is not None:
+                # Not by its own variable.
+                del self
+                gc.remap(pairs.list)
+
+    def test_sequence_iterator(self):
+        class Sequence(self.Replaced):
+            def __getitem__(self, index):
+                self.replace()
+                raise IndexError
+        for use in (lambda s: self.assertEqual([*iter(s)], []),
+                    lambda s: self.assertEqual([*itertools.starmap(max, s)], []),
+                    lambda s: self.assertEqual((*s,), ())):
+            self.check(Sequence, use)
+
+    def test_zip_longest(self):
+        class Iterator(self.Replaced):
+            def __iter__(self):
+                return self
+
+            def __next__(self):
+                self.replace()
+                raise StopIteration
+
+        def held(it):
+            tuples = [*itertools.zip_longest("ab", it)]
+            self.assertEqual(tuples, [("a", None), ("b", None)])
+
+        def used_again(it):
+            for i, item in enumerate(itertools.zip_longest("ab", it)):
+                self.assertEqual(item, ("ab"[i], None))
+                del item
+        self.check(Iterator, held)
+        self.check(Iterator, used_again)
+
+    def test_count(self):
+        class Number(self.Replaced):
+            def __float__(self):
+                return 1.5
+
+            def __add__(self, other):
+                self.replace()
+                return 5
+        self.check(Number, lambda n: next(itertools.count(n, 2.5)))
+
+        def twice(n):
+            counter = itertools.count(n, 2.5)
+            next(counter)
+            self.assertEqual(next(counter), 5)
+        self.check(Number, twice)
+
+    def test_long_index_of_enumerate(self):
+        class Index(int, self.Replaced):
+            def __new__(cls):
+                return super().__new__(cls, 2 ** 70)
+
+            def __add__(self, other):
+                self.replace()
+                return 2 ** 71
+
+        def use(index):
+            it = enumerate("abc", 2 ** 69)
+            first, = [x for x in gc.get_referents(it) if x == 2 ** 69]
+            gc.remap([(first, index)])
+            del first, index
+            next(it)
+            self.assertEqual(next(it), (2 ** 71, "b"))
+        self.check(Index, use)
+
+    def test_buffer_to_be_made_read_only(self):
+        class Buffer(self.Replaced):
+            def __buffer__(self, flags):
+                self.replace()
+                return memoryview(bytearray(b"abc"))
+        data = pickle.dumps(pickle.PickleBuffer(b"abc"), protocol=5,
+                            buffer_callback=[].append)
+
+        def use(buffer):
+            self.assertEqual(bytes(pickle.loads(data, buffers=[buffer])), b"abc")
+        self.check(Buffer, use)
+
+
 class AliveTests(RemapTestCase):
     """Programs of their own, with an allocator that spoils freed memory: most
     of them would read it if the old object were not kept alive."""

@@ -1120,6 +1120,29 @@ class ExceptionTests(RemapTestCase):
             self.assertFalse(gens[1].ag_running)
             self.assertRaises(StopIteration, gens[0].aclose().send, None)
 
+    def test_frame_of_a_traceback(self):
+        """Its line is found out later, by an index into its code."""
+        namespace = {}
+        exec("def long():\n" + "    x = [1, 2, 3]\n" * 1000 + "    1/0", namespace)
+
+        def short():
+            return sys._getframe()
+        try:
+            namespace["long"]()
+        except ZeroDivisionError as e:
+            tb = e.__traceback__.tb_next
+        pairs = Pairs(tb.tb_frame, short())
+        self.remap(pairs, left_behind=(1,))
+        self.assertEqual(tb.tb_lineno, 1002)
+        # One of the same code is as good.
+        first, second = short(), short()
+        tb = types.TracebackType(None, first, first.f_lasti, -1)
+        pairs = Pairs(first, second)
+        del first, second
+        self.remap(pairs)
+        self.assertIs(tb.tb_frame, pairs.new)
+        self.assertEqual(tb.tb_lineno, pairs.new.f_lineno)
+
     def test_no_exception_of_a_group_is_lost(self):
         """The rest of a group, of which except* has handled a part, is made
         of the exceptions that were in it when it was split."""

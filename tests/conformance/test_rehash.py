@@ -474,6 +474,40 @@ class HashOfTheClassTests(RemapTestCase):
             for key in list(table):
                 self.assertIn(key, table)
 
+    def test_class_that_cannot_be_hashed(self):
+        """As a new version with an __eq__, and therefore without __hash__."""
+        class Meta(type):
+            __hash__ = None
+
+        for below in True, False:
+            class Old: pass
+
+            class New:
+                __hash__ = None
+            key = type("Below", (Old,), {})() if below else Old()
+            for make in (lambda: [{key: 1}], lambda: [{key}],
+                         lambda: [{(key, 1): 1}],
+                         lambda: [{frozenset([key]): 1}], lambda: []):
+                tables = make()
+                with self.subTest(below=below, tables=tables):
+                    pairs = Pairs(Old, New)
+                    if tables:
+                        with self.assertRaisesRegex(TypeError, "unhashable"):
+                            gc.remap(pairs.list)
+                        self.assertIsInstance(key, pairs.old)
+                        self.check_found(*tables)
+                    else:
+                        gc.remap(pairs.list)
+                        self.assertIsInstance(key, pairs.new)
+                        self.assertRaises(TypeError, hash, key)
+                    pairs = None
+
+        class OldMeta(type): pass
+        table = {OldMeta("C", (), {}): 1}
+        pairs = Pairs(OldMeta, Meta)
+        self.refused(pairs, TypeError, "unhashable")
+        self.check_found(table)
+
     def test_hash_function_replaced(self):
         def make(n):
             return lambda self: hash((n, self.value))
