@@ -1082,6 +1082,16 @@ class ExceptionTests(RemapTestCase):
         self.assertIs(frame.f_locals["beside"], new)
         del frame
 
+    def test_locals_that_a_running_frame_keeps_for_c_code(self):
+        import _testlimitedcapi
+        old, new = _testlimitedcapi.eval_getlocals(), {}
+        pairs = [[old, new]]
+        del old
+        self.assertEqual(gc.remap(pairs).left_behind, (0,))
+        self.assertIs(_testlimitedcapi.eval_getlocals(), new)
+        self.assertIs(new["pairs"], pairs)
+        new.clear()
+
     def test_asynchronous_generator_that_is_under_way(self):
         """An awaitable finishes what it has begun with its generator."""
         @types.coroutine

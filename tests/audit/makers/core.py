@@ -1100,7 +1100,7 @@ for function, fields in {
             tstate->context ((_PyThreadStateImpl*)tstate)->asyncio_running_loop
             tstate->c_traceobj tstate->c_profileobj tstate->async_exc
             tstate->async_gen_firstiter tstate->async_gen_finalizer""",
-        "traverse_running_frame": "f->f_trace",
+        "traverse_running_frame": "f->f_trace f->f_extra_locals f->f_locals_cache",
         "traverse_atexit": "callback->func callback->args callback->kwargs",
         "_PyRemap_TraverseInterpreter": """
             interp->imports.modules interp->imports.importlib
