@@ -54,6 +54,34 @@ class StreamTests(RemapTestCase):
             f.readline()
         pairs.old.close()
 
+    def test_raw_of_what_has_been_buffered(self):
+        """The buffer has its place in the stream that it was read from."""
+        old, new = raw_file(b"a" * 64), raw_file(b"0123456789" * 4)
+        f = io.BufferedRandom(old)
+        pairs = Pairs(old, new)
+        del old, new
+        self.assertEqual(f.read(4), b"aaaa")
+        self.refused(pairs, TypeError, "must be the stream of what it has buff")
+        f.seek(0)
+        f.write(b"b")
+        self.refused(pairs, TypeError, "must be the stream of what it has buff")
+        f.flush()
+        # With nothing in between it goes on where the new one stands.
+        f.seek(0, io.SEEK_END)
+        pairs.new.seek(30)
+        self.remap(pairs)
+        self.assertEqual(f.tell(), 30)
+        f.write(b"written")
+        self.assertEqual(f.tell(), 37)
+        f.flush()
+        self.assertEqual(pairs.new.tell(), 37)
+        self.assertEqual(f.seek(28), 28)
+        self.assertEqual(f.read(4), b"89wr")
+        self.assertEqual(f.seek(-3, io.SEEK_CUR), 29)
+        self.assertEqual(f.read(2), b"9w")
+        f.close()
+        pairs.old.close()
+
     def test_raw_below_text(self):
         # TextIOWrapper caches the FileIO.
         pairs = Pairs(raw_file(), RawWrapper([b"four\n"]))
