@@ -56,6 +56,7 @@ themes! {
     anywhere
     borrowed
     c_modules
+    callbacks
     classes
     concurrency
     contexts
