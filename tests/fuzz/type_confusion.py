@@ -298,9 +298,10 @@ def worker(options, first, directory):
         if killed == 0 and options.only is None or not report:
             return killed != 0
         text = pathlib.Path(log).read_text(errors="replace")
+        # How it ended is of more use than how it began.
         if "AddressSanitizer" in text:
-            text = text[text.index("AddressSanitizer"):]
-        print(f"remaps {shown(numbers)}: {children.how(killed)}\n{text[:6000]}", flush=True)
+            text = text[text.index("AddressSanitizer"):][:6000]
+        print(f"remaps {shown(numbers)}: {children.how(killed)}\n{text[-6000:]}", flush=True)
         return killed != 0
 
     if options.only is not None:
