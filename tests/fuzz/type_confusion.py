@@ -52,7 +52,8 @@ NOT_COMPARED = FLAGS.__base__
 
 # Any interpreter overflows its stack if a coroutine function is assigned to the one;
 # and if a stream cannot be closed, of which a traceback that cannot be raised is shown:
-# that opens another one; or if it is shown while sys.modules["io"] has no open().
+# that opens another one. And it calls NULL if one is shown while sys.modules["io"]
+# has no open().
 NOT_REPLACED = [warnings._warn_unawaited_coroutine, io, *(
     vars(cls)["close"] for cls in vars(io).values()
     if isinstance(cls, type) and "close" in vars(cls))]
