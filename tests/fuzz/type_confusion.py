@@ -16,6 +16,7 @@ each of its remaps is made again in a process of its own.
 The seed and the numbers of the remaps that fail are printed.
 """
 
+import _thread
 import argparse
 import collections
 import ctypes
@@ -160,7 +161,7 @@ def replacement(old, kind, others):
             return Victim()
         case "same type":
             same = [x for x in others if type(x) is type(old) and x is not old
-                    and not half_filled(x) and not unsafe(x)]
+                    and not half_filled(x) and not unsafe(x) and not held(x)]
             return random.choice(same) if same else None
         case "subclass":
             cls = type(old)
@@ -183,6 +184,11 @@ def half_filled(x):
     """Is it a list of a C module's own, with room for items?  C code trusts that
     there is no other, but gc.get_referents() finds it."""
     return type(x) is list and len(gc.get_referents(x)) != len(x)
+
+
+def held(x):
+    """A lock that another thread has: whoever comes to wait for it waits for ever."""
+    return type(x) is _thread.LockType and x.locked()
 
 
 def quietly(call):
