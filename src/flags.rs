@@ -148,8 +148,8 @@ unsafe fn has_in_mro(class: *mut PyTypeObject, base: *mut PyTypeObject) -> bool 
 /// # Safety
 /// `class` is alive.
 unsafe fn becomes_abstract(pairs: &Pairs, class: *mut PyTypeObject) -> Option<bool> {
-    // SAFETY: by contract; what has a truth value is one of the interpreter's own containers, whose
-    // own runs no Python code.
+    // SAFETY: by contract; what is asked for its truth value is one of the interpreter's own
+    // containers: no Python code runs.
     unsafe {
         let pair = find_old_under(pairs, (*class).tp_dict, &[c"__abstractmethods__"])?;
         let new = pairs.pairs[pair].new.as_ptr();
