@@ -52,6 +52,19 @@ class SafetyTests(SafetyTestCase):
             assert look()[0] == look()[1] == vars(dict)["__doc__"]
             """)
 
+    def test_module_through_which_a_traceback_finds_the_source(self):
+        self.check('''
+            import io, sys
+            sys.stderr, sys.modules["traceback"] = io.StringIO(), None
+            remap((io, [1]))
+            assert sys.modules["io"] == [1]
+            try:
+                exec(compile("1 / 0", "no_such_file.py", "exec"))
+            except ZeroDivisionError as e:
+                sys.excepthook(ZeroDivisionError, e, e.__traceback__)
+            assert "no_such_file.py" in sys.stderr.getvalue()
+            ''')
+
     def test_methods_of_a_builtin_type(self):
         self.check("""
             def use():

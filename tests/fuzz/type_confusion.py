@@ -53,9 +53,8 @@ NOT_COMPARED = FLAGS.__base__
 
 # Any interpreter overflows its stack if a coroutine function is assigned to the one;
 # and if a stream cannot be closed, of which a traceback that cannot be raised is shown:
-# that opens another one. And it calls NULL if one is shown while sys.modules["io"]
-# has no open().
-NOT_REPLACED = [warnings._warn_unawaited_coroutine, io, *(
+# that opens another one.
+NOT_REPLACED = [warnings._warn_unawaited_coroutine, *(
     vars(cls)["close"] for cls in vars(io).values()
     if isinstance(cls, type) and "close" in vars(cls))]
 
@@ -225,8 +224,6 @@ def exercise(world):
     gc.collect()
     quietly(lambda: world.of_the_program())
     gc.collect()
-
-
 
 
 def choose(targets, number, seed):
