@@ -283,7 +283,12 @@ impl Transaction<'_> {
         let mut state = std::ptr::null_mut();
         let procedure = procedure.expect("a repairproc is not NULL");
         // SAFETY: the type registered the procedure for this object, which is owned here.
-        check(unsafe { procedure(object.as_ptr(), Py_REPAIR_RUN, &mut state) })?;
+        let status = unsafe { procedure(object.as_ptr(), Py_REPAIR_RUN, &mut state) };
+        if status < 0 {
+            // SAFETY: an exception is set.
+            unsafe { _PyRemap_NoteRepair(object.as_ptr()) };
+        }
+        check(status)?;
         let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
         repair.state = state;
         repair.done = true;

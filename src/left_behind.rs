@@ -35,6 +35,8 @@ impl Place {
 struct Known {
     references: isize,
     holders: usize,
+    /// The first that a program may have; borrowed, valid while no Python code runs.
+    first: Option<Object>,
     last: Option<Object>,
     texts: Vec<Owned>,
 }
@@ -56,6 +58,13 @@ impl<'a> Holders<'a> {
 
     /// One reference remains. `field` is NULL if it is not known which one it is.
     pub fn add(&mut self, pair: usize, place: Place, field: *mut PyChangeField) -> Result<()> {
+        if let Place::Object(holder) = place {
+            self.known[pair].first.get_or_insert(holder);
+        }
+        self.describe(pair, place, field)
+    }
+
+    fn describe(&mut self, pair: usize, place: Place, field: *mut PyChangeField) -> Result<()> {
         let known = &mut self.known[pair];
         known.references += 1;
         let (object, root) = place.for_c();
@@ -72,11 +81,12 @@ impl<'a> Holders<'a> {
         Ok(())
     }
 
-    /// An object keeps all that it refers to.
-    pub fn add_all(&mut self, holder: Object) -> Result<()> {
+    /// An object keeps all that it refers to. A private one is not for a program to have.
+    pub fn add_all(&mut self, holder: Object, private: bool) -> Result<()> {
         let mut visitor = Visitor {
             holders: self,
             holder,
+            private,
             failed: false,
         };
         // SAFETY: the holder is alive; the function takes the visitor.
@@ -111,6 +121,15 @@ impl<'a> Holders<'a> {
         }
     }
 
+    /// For each pair the first known holder that a program may have, or NULL. Borrowed.
+    pub fn first(&self) -> Result<Vec<Object>> {
+        let mut first = Vec::new();
+        for known in &self.known {
+            push(&mut first, known.first.unwrap_or(std::ptr::null_mut()))?;
+        }
+        Ok(first)
+    }
+
     pub fn finish(mut self, counts: Vec<isize>) -> Result<LeftBehind> {
         let mut texts = Vec::new();
         for (pair, &left) in counts.iter().enumerate() {
@@ -123,6 +142,7 @@ impl<'a> Holders<'a> {
 struct Visitor<'a, 'b> {
     holders: &'a mut Holders<'b>,
     holder: Object,
+    private: bool,
     failed: bool,
 }
 
@@ -131,7 +151,12 @@ unsafe extern "C" fn add_reference(object: Object, arg: *mut c_void) -> c_int {
     let visitor = unsafe { &mut *arg.cast::<Visitor<'_, '_>>() };
     if let Some(pair) = visitor.holders.pairs.find(object) {
         let place = Place::Object(visitor.holder);
-        let added = visitor.holders.add(pair, place, std::ptr::null_mut());
+        let field = std::ptr::null_mut();
+        let added = if visitor.private {
+            visitor.holders.describe(pair, place, field)
+        } else {
+            visitor.holders.add(pair, place, field)
+        };
         visitor.failed |= added.is_err();
     }
     c_int::from(visitor.failed)

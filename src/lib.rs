@@ -76,13 +76,13 @@ impl Drop for Exclusive {
 
 fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<ffi::Owned> {
     ffi::check_layout()?;
-    let pairs = pairs::Pairs::parse(mapping)?;
+    let mut pairs = pairs::Pairs::parse(mapping)?;
     let exclusive = Exclusive::begin()?;
     let mut clock = Clock::start();
-    plan::check_pairs(&pairs)?;
+    let refusals = plan::check_pairs(&mut pairs)?;
     let findings = scan::scan(&pairs)?;
     clock.lap();
-    let plan = plan::plan(&pairs, findings, strict)?;
+    let plan = plan::plan(&pairs, findings, refusals, strict)?;
     let kept = kept::Kept::prepare(&pairs)?;
     clock.lap();
     let applied = apply::apply(&pairs, &plan)?;

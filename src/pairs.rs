@@ -1,7 +1,6 @@
 //! The argument of `gc.remap`: pairs of an old object and its replacement.
 //!
-//! Invariant of [`Pairs`]: each old object has one replacement, which is another object, and may
-//! be replaced by it as far as the two alone can tell.
+//! Invariant of [`Pairs`]: each old object has one replacement, which is another object.
 
 use std::ffi::{c_int, c_void};
 
@@ -24,6 +23,8 @@ pub struct Pairs {
     replacements: AddressMap,
     /// Objects that were passed in as their own replacement.
     unchanged: AddressMap,
+    /// Pairs that give an object a second replacement.
+    pub conflicts: Vec<Pair>,
     /// The mapping and the pairs that were passed in: what they hold are not references.
     pub exempt: AddressMap,
     /// For each of `pairs`, the references that exempt objects hold to the old object.
@@ -31,6 +32,8 @@ pub struct Pairs {
     /// For each of `pairs`, the references that the pairs themselves hold to the old object.
     pub engine_references: Vec<isize>,
     exempt_objects: Vec<Owned>,
+    /// The argument, which is the first of them, is a dict.
+    argument_is_dict: bool,
 }
 
 impl Pairs {
@@ -42,20 +45,20 @@ impl Pairs {
             passed: Vec::new(),
             replacements: AddressMap::default(),
             unchanged: AddressMap::default(),
+            conflicts: Vec::new(),
             exempt: AddressMap::default(),
             exempt_references: Vec::new(),
             engine_references: Vec::new(),
             exempt_objects: Vec::new(),
+            // SAFETY: `argument` is an argument of the running call, so it is alive.
+            argument_is_dict: unsafe { is_dict(argument) },
         };
         this.exempt(argument)?;
-        // SAFETY: `argument` is an argument of the running call, so it is alive.
-        let (is_mapping, is_dict) = unsafe {
+        // SAFETY: as above.
+        let is_mapping = unsafe {
             let keys = PyObject_HasAttrStringWithError(argument, c"keys".as_ptr());
             check(keys)?;
-            (
-                keys > 0 && PyMapping_Check(argument) != 0,
-                is_dict(argument),
-            )
+            keys > 0 && PyMapping_Check(argument) != 0
         };
         if is_mapping {
             // SAFETY: as above.
@@ -67,8 +70,21 @@ impl Pairs {
         if this.pairs.len() >= u32::MAX as usize {
             return no_memory();
         }
-        this.count_own_references(is_dict)?;
+        this.count_own_references()?;
         Ok(this)
+    }
+
+    /// Takes out the pairs of these old objects.
+    pub fn remove(&mut self, old: &AddressMap) -> Result<()> {
+        self.passed = Vec::new();
+        self.index = AddressMap::default();
+        self.replacements = AddressMap::default();
+        for pair in std::mem::take(&mut self.pairs) {
+            if !old.contains(pair.old.as_ptr() as usize) {
+                self.add(pair)?;
+            }
+        }
+        self.count_own_references()
     }
 
     pub fn len(&self) -> usize {
@@ -158,9 +174,7 @@ impl Pairs {
             None => old == new || !self.unchanged.contains(old as usize),
         };
         if !consistent {
-            // SAFETY: the pair owns the object.
-            unsafe { _PyRemap_RaiseTwoReplacements(old) };
-            return Err(Raised);
+            return push(&mut self.conflicts, pair);
         }
         if let Some(known) = known {
             return push(&mut self.passed, Some(known as u32));
@@ -176,7 +190,7 @@ impl Pairs {
         push(&mut self.pairs, pair)
     }
 
-    fn count_own_references(&mut self, is_dict: bool) -> Result<()> {
+    fn count_own_references(&mut self) -> Result<()> {
         let mut counter = Counter::new(&self.index)?;
         for pair in &self.pairs {
             counter.count(pair.old.as_ptr());
@@ -190,7 +204,7 @@ impl Pairs {
             // SAFETY: the objects are owned, and the visitors take a `Counter`.
             unsafe {
                 traverse(object.as_ptr(), Some(count_reference), arg);
-                if position == 0 && is_dict {
+                if position == 0 && self.argument_is_dict {
                     _PyDict_VisitStringKeys(object.as_ptr(), Some(count_reference), arg);
                 }
             }

@@ -80,24 +80,47 @@ impl Plan {
     }
 }
 
-/// Refuses pairs that are wrong whatever the heap looks like.
-pub fn check_pairs(pairs: &Pairs) -> Result<()> {
+/// Refuses pairs that are wrong whatever the heap looks like, and takes them out: what is wrong
+/// with the others is to be found as well.
+pub fn check_pairs(pairs: &mut Pairs) -> Result<Refusals> {
     let mut refusals = Refusals::new()?;
+    for pair in &pairs.conflicts {
+        // SAFETY: the pair owns the object.
+        unsafe { _PyRemap_RaiseTwoReplacements(pair.old.as_ptr()) };
+        refusals.note(-1, About::pair(pair))?;
+    }
+    let mut refused = AddressMap::default();
     for pair in &pairs.pairs {
         let (old, new) = (pair.old.as_ptr(), pair.new.as_ptr());
         // SAFETY: the pair owns both.
         unsafe {
-            refusals.note(_PyRemap_CheckPair(old, new), About::pair(pair))?;
+            let status = _PyRemap_CheckPair(old, new);
+            if status < 0 {
+                refusals.note(status, About::pair(pair))?;
+                refused.insert(old as usize, 0)?;
+            }
             if is_dict(old) {
                 // The owner of the inline values that it may use does not report it.
                 check(_PyDict_DetachInlineValues(old))?;
             }
         }
     }
-    refusals.raise()
+    if !refused.is_empty() {
+        pairs.remove(&refused)?;
+        if pairs.len() == 0 {
+            refusals.raise()?;
+        }
+    }
+    Ok(refusals)
 }
 
-pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
+/// Plans the change; with what has been refused before, it only finds out what else is wrong.
+pub fn plan(
+    pairs: &Pairs,
+    findings: Findings,
+    mut refusals: Refusals,
+    strict: bool,
+) -> Result<Plan> {
     let mut plan = Plan {
         value_hashed: findings.value_hashed,
         set_iterators: findings.set_iterators,
@@ -111,7 +134,6 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
         push(&mut candidates, references_to_change(pairs, index) - kept)?;
     }
     plan.weak = Following::new(findings.weak)?;
-    let mut refusals = Refusals::new()?;
     plan.weak
         .check(pairs, |pair| refusals.note(-1, About::pair(pair)))?;
     let mut kept = Holders::new(pairs)?;
@@ -149,14 +171,13 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
                 None => {}
                 Some(ACCOUNTED) => continue,
                 Some(_) => {
-                    kept.add_all(holder)?;
+                    kept.add_all(holder, true)?;
                     continue;
                 }
             }
-            if findings.private_tuples.contains(holder as usize)
-                || traverse_change_of(holder).is_none()
-            {
-                kept.add_all(holder)?;
+            let private = findings.private_tuples.contains(holder as usize);
+            if private || traverse_change_of(holder).is_none() {
+                kept.add_all(holder, private)?;
                 continue;
             }
             if let Some(index) = classes.namespaces.get(holder as usize) {
@@ -219,9 +240,10 @@ pub fn plan(pairs: &Pairs, findings: Findings, strict: bool) -> Result<Plan> {
     for (candidates, accepted) in candidates.iter_mut().zip(accepted) {
         *candidates = (*candidates - accepted).max(0);
     }
+    let holders = kept.first()?;
     plan.left_behind = kept.finish(candidates)?;
     if strict {
-        check_left_behind(pairs, &plan.left_behind)?;
+        check_left_behind(pairs, &plan.left_behind, &holders)?;
     }
     for &dict in &findings.string_keyed {
         // SAFETY: no Python code has run since the scan.
@@ -266,14 +288,16 @@ fn deduplicate(holders: &mut Vec<Owned>) -> Result<()> {
     if failed { Err(Raised) } else { Ok(()) }
 }
 
-fn check_left_behind(pairs: &Pairs, left_behind: &LeftBehind) -> Result<()> {
+/// Refuses what would be left behind. `holders` has the first known holder for each pair.
+fn check_left_behind(pairs: &Pairs, left_behind: &LeftBehind, holders: &[Object]) -> Result<()> {
     let mut refusals = Refusals::new()?;
-    let left_behind = left_behind.counts.iter().zip(&left_behind.texts);
-    for (pair, (&left, holders)) in pairs.pairs.iter().zip(left_behind) {
+    for (index, pair) in pairs.pairs.iter().enumerate() {
+        let (left, texts) = (left_behind.counts[index], &left_behind.texts[index]);
         if left > 0 {
             // SAFETY: the pair owns the object, and the texts are a tuple.
-            unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left, holders.as_ptr()) };
-            refusals.note(-1, About::pair(pair))?;
+            unsafe { _PyRemap_RaiseLeftBehind(pair.old.as_ptr(), left, texts.as_ptr()) };
+            let about = About::reference(pair, Place::Object(holders[index]));
+            refusals.note(-1, about)?;
         }
     }
     refusals.raise()

@@ -2,8 +2,8 @@
 //!
 //! The walk asks of each object only whether it refers to an old object, and of each edge only its
 //! address: the referent is not touched. Where an old object is one that the collector does not
-//! track, it may be held by tuples, dicts and code objects that are not tracked either, and a
-//! `tzinfo` by a `datetime`; only then the walk goes into those ([`Depth::Untracked`]).
+//! track, it may be held by tuples, dicts, code objects and context variables that are not tracked
+//! either, and a `tzinfo` by a `datetime`; only then the walk goes into those ([`Depth::Untracked`]).
 //!
 //! A second walk (and a few more, where what is hashed by value is nested) is made only if something
 //! that changes is hashed by value: it finds who is hashed by that, and which tables have it as a
@@ -648,7 +648,8 @@ impl<'a> Walk<'a> {
         let (container, bare) = unsafe {
             let kind = type_of(object);
             let container = (is_exact(object, &raw mut PyTuple_Type)
-                || is_exact(object, &raw mut PyDict_Type))
+                || is_exact(object, &raw mut PyDict_Type)
+                || is_exact(object, &raw mut PyContextVar_Type))
                 && !is_tracked(object)
                 || !_PyRemap_CodeConstants(object).is_null()
                 || !collects_instances(kind)
