@@ -1164,6 +1164,7 @@ class RepairTests(RemapTestCase):
     kinds = {
         "dict": dict.fromkeys,
         "set": set,
+        "frozenset": frozenset,
         "OrderedDict": collections.OrderedDict.fromkeys,
         "defaultdict": lambda keys: collections.defaultdict(
             int, dict.fromkeys(keys, 1)),
@@ -1179,7 +1180,7 @@ class RepairTests(RemapTestCase):
             keys.append(key)
             if hasattr(table, "add"):
                 table.add(key)
-            else:
+            elif mutable:
                 table[key] = 1
 
         def remove():
@@ -1187,7 +1188,7 @@ class RepairTests(RemapTestCase):
             if key is not None:
                 if hasattr(table, "discard"):
                     table.discard(key)
-                else:
+                elif mutable:
                     table.pop(key, None)
 
         def in_a_thread(action):
@@ -1235,12 +1236,14 @@ class RepairTests(RemapTestCase):
         def exit_():
             raise SystemExit(5)
 
+        mutable = type(table) is not frozenset
+        clear = table.clear if mutable else gc.collect
         return {
-            "add": add, "remove": remove, "clear": table.clear,
+            "add": add, "remove": remove, "clear": clear,
             "copy": looking(table.copy), "iterate": looking(iterate),
             "collect": gc.collect,
             "add in a thread": in_a_thread(add),
-            "clear in a thread": in_a_thread(table.clear),
+            "clear in a thread": in_a_thread(clear),
             "collect in a thread": in_a_thread(gc.collect),
             "raise": raising, "change and raise": change_and_raise,
             "recurse": recurse, "make a class": make_class, "trace": trace,
@@ -1332,6 +1335,62 @@ class RepairTests(RemapTestCase):
                     came = self.once(kind, where, action, count)
                     if count <= 1:
                         self.assertTrue(came)
+
+    def test_cache(self):
+        # That of functools.lru_cache, whose items cannot be looked at.
+        for action in ("call", "call in a thread", "cache_clear", "collect",
+                       "remap", "raise"):
+            # One with a bound is cleared, and asks no keys.
+            for where, bound in ("hash", None), ("eq", None), (None, 100):
+                with self.subTest(action=action, where=where, bound=bound):
+                    self.repair_a_cache(action, where, bound)
+
+    def repair_a_cache(self, action, where, bound):
+        class Acts(self.Acts): pass
+        cached = functools.lru_cache(bound)(lambda key: [key])
+        pairs = Pairs.things(2)
+        keys = [Acts((i, pairs.old_at(i % 2))) for i in range(6)]
+        values = [cached(key) for key in keys]
+
+        def call():
+            cached(Acts((7, 7)))
+
+        def call_in_a_thread():
+            thread = threading.Thread(target=call)
+            thread.start()
+            thread.join()
+
+        def remap():
+            with self.assertRaises(RuntimeError):
+                gc.remap([(cached, print)])
+
+        def throw():
+            raise LookupError
+        Acts.action = staticmethod({
+            "call": call, "call in a thread": call_in_a_thread,
+            "cache_clear": cached.cache_clear, "collect": gc.collect,
+            "remap": remap, "raise": throw}[action])
+        Acts.where = where
+        error = None
+        try:
+            gc.remap(pairs.list)
+        except (LookupError, RuntimeError) as exc:
+            error = type(exc)
+        self.assertIsNone(Acts.where)
+        if bound or action in ("collect", "remap"):
+            self.assertIsNone(error)
+        elif action == "raise":
+            self.assertIs(error, LookupError)
+        for i, key in enumerate(keys):
+            self.assertIs(key.value[1], pairs.list[i % 2][error is None])
+        if not bound and action in ("collect", "remap", "raise"):
+            for key, value in zip(keys, values):
+                self.assertIs(cached(key), value)
+            self.assertEqual(cached.cache_info().misses, 6)
+        else:
+            for key in keys * 2:
+                self.assertEqual(cached(key), [key])
+        key = value = None
 
     @no_leak_check("a text of an exception may be kept")
     def test_actions(self):
@@ -2817,6 +2876,31 @@ class TypingTests(RemapTestCase):
         self.assertEqual(New(3), both)
         self.assertEqual([m.name for m in New], ["A", "B", "C"])
         New = both = table = None
+
+    def test_enum_classes(self):
+        for base, values in ((enum.Enum, (1, "two")), (enum.IntEnum, (1, 2)),
+                             (enum.StrEnum, ("a", "b")), (enum.IntFlag, (1, 2))):
+            with self.subTest(base=base):
+                def declare(name):
+                    return base(name, dict(zip("AB", values)))
+                pairs = Pairs(declare("Old"), declare("New"))
+                pairs.list += [(m, pairs.new[m.name]) for m in pairs.old]
+                member = pairs.old.A
+                table = {pairs.old.A: "a", (pairs.old.B,): "b"}
+                gc.remap(pairs.list)
+                New = pairs.new
+                self.assertIs(member, New.A)
+                self.assertEqual(table, {New.A: "a", (New.B,): "b"})
+                self.assertEqual([*New], [New(v) for v in values])
+                self.assertIsInstance(member, New)
+                New = member = None
+                # The class alone: the members come to be of the other.
+                pairs = Pairs(declare("Old"), declare("New"))
+                member = pairs.old.A
+                gc.remap(pairs.list)
+                self.assertIs(type(member), pairs.new)
+                self.assertEqual(member.name, "A")
+                member = None
 
     def test_enum_with_values_that_are_replaced(self):
         pairs = Pairs(Key("a"), Key("b"))

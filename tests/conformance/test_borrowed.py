@@ -116,6 +116,42 @@ class BorrowedTests(RemapTestCase):
         self.assertEqual(result[0].left_behind, (1,))
         self.assertEqual(items, [1, 2, pairs.old])
 
+    def test_key_function_that_replaces_its_argument(self):
+        out = run_script(self, '''
+            import gc
+            class Item:
+                def __init__(self, value):
+                    self.value = value
+                    self.pad = [1] * 20
+            class New:
+                def __init__(self, value):
+                    self.value = value
+            def vanish(*olds):
+                gc.remap([(old, New(old.value)) for old in olds])
+                del olds
+                gc.collect()
+                return [bytearray(n) for n in range(1, 600)]
+            def key(item):
+                value = item.value
+                vanish(item)
+                return value
+            def items(n):
+                return [Item(i * 7 % n) for i in range(n)]
+            for use in (lambda n: sorted(items(n), key=key),
+                        lambda n: sorted((x for x in items(n)), key=key),
+                        lambda n: sorted(tuple(items(n)), key=key, reverse=True),
+                        lambda n: items(n).sort(key=key),
+                        lambda n: [min(items(n), key=key)],
+                        lambda n: [max(*items(n), key=key)]):
+                for n in 2, 3, 10:
+                    for item in use(n) or ():
+                        # A sort hides the items of its list from a remap.
+                        assert type(item) in (Item, New), item
+                        assert item.value in range(n)
+            print("alive")
+            ''')
+        self.assertEqual(out, "alive\n")
+
     def test_reduce_and_map(self):
         def add(a, b):
             if b == 2:

@@ -3,9 +3,11 @@
 import contextvars
 import gc
 import threading
+import weakref
 import _testinternalcapi
 
-from support import Key, Pairs, RemapTestCase, Thing, main, run_script
+from support import (Key, Pairs, RemapTestCase, Thing, fresh_int, main,
+                     run_script)
 
 
 class Hashed:
@@ -151,6 +153,27 @@ class ContextTests(HamtTestCase):
         var = contextvars.ContextVar("var", default=pairs.old)
         self.remap(pairs, rehashed=0)
         self.assertIs(var.get(), pairs.new)
+
+    def test_default_that_is_not_tracked(self):
+        # The collector does not know of a variable with such a default; it has
+        # to know of one with another.
+        for new in fresh_int(), [1]:
+            with self.subTest(new=type(new)):
+                pairs = Pairs(fresh_int(), new)
+                new = None
+                var = contextvars.ContextVar("var", default=pairs.old)
+                self.assertFalse(gc.is_tracked(var))
+                self.remap(pairs)
+                self.assertIs(var.get(), pairs.new)
+                self.assertEqual(gc.is_tracked(var), type(pairs.new) is list)
+        cycle = [contextvars.ContextVar("var", default=fresh_int())]
+        gc.remap([(cycle[0].get(), cycle)])
+        self.assertIs(cycle[0].get(), cycle)
+        cycle.append(Thing())
+        ref = weakref.ref(cycle[1])
+        del cycle
+        gc.collect()
+        self.assertIsNone(ref())
 
     def test_default_does_not_change_the_hash(self):
         # Tables with the variable as a key are left alone.

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import textwrap
 import types
+import unittest
 import weakref
 
 from support import (
@@ -1582,6 +1583,23 @@ class MemoryTests(RemapTestCase):
         # Old objects are kept while native code is under way, and no longer.
         self.flat(["below_native_code", "things"], 2_000)
 
+    @unittest.skipUnless(ASAN, "there is no leak sanitizer")
+    def test_nothing_is_lost(self):
+        # Memory that nothing refers to any more, while all the rest is in use.
+        env = os.environ | {"ASAN_OPTIONS": "detect_leaks=1",
+                            "PYTHONMALLOC": "malloc"}
+        kinds = ["things", "keys", "sets", "classes", "functions", "weak",
+                 "tuples", "generators", "swapped", "merged", "refused",
+                 "refused_layout", "rolled_back", "refused_bases", "strict",
+                 "below_native_code"]
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-X", "faulthandler", "-c",
+             PROGRAM + "lost(%r, 10_000)\n" % kinds],
+            capture_output=True, text=True, timeout=600, env=env)
+        # What is in use when it ends is of no interest.
+        self.assertEqual(done.stdout, "0 lost\n0 lost\n1 lost\n",
+                         done.stderr[:5000])
+
 
 # Modules are not imported but for what is built in: each call looks at all
 # objects, and there are few.
@@ -1793,6 +1811,21 @@ def measure(names, times):
         if values[-1] - values[4] > allowed:
             problems.append((name, values))
     print(problems or "flat")
+
+def lost(names, times):
+    import ctypes
+    program = ctypes.CDLL(None)
+    check = program.__lsan_do_recoverable_leak_check
+    def say():
+        print(check(), "lost", flush=True)
+    say()
+    for i in range(times):
+        globals()[names[i % len(names)]](i)
+    say()
+    # Would it have found one?
+    for _ in range(10):
+        program.malloc(1000)
+    say()
 '''
 
 

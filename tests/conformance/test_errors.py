@@ -8,6 +8,8 @@ import sys
 import threading
 import types
 
+import _testcapi
+
 from support import (
     DEBUG, Key, Pairs, RemapTestCase, Thing, fresh_int, fresh_str, main,
     no_leak_check)
@@ -213,6 +215,27 @@ class RefusedKeyTests(RemapTestCase):
         self.assertEqual(len(caught), 1)
         self.assertIs(holder[0], pairs.old)
         self.assertEqual(items, [pairs.old, 1])
+
+    def test_strict_names_the_holder(self):
+        pairs = Pairs.things()
+        holder = _testcapi.HeapCCollection(pairs.old)
+        with self.assertRaises(RuntimeError) as caught:
+            gc.remap(pairs.list, strict=True)
+        error = caught.exception
+        self.assertIs(error.old, pairs.old)
+        self.assertIs(error.new, pairs.new)
+        self.assertIs(error.holder, holder)
+        self.assertIsNone(error.field)
+        self.assertEqual(error.reason, str(error))
+        self.assertIn("HeapCCollection", error.reason)
+        error = caught = None
+
+    def test_strict_does_not_hand_out_what_is_internal(self):
+        # A program that had the dict of a built-in type could change it.
+        with self.assertRaisesRegex(RuntimeError, "held by 'dict'") as caught:
+            gc.remap([(vars(list)["copy"], 5)], strict=True)
+        self.assertIsNone(caught.exception.holder)
+        caught = None
 
     def test_strict_takes_any_truth_value(self):
         class Bad:

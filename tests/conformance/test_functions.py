@@ -258,6 +258,41 @@ class HeldTests(RemapTestCase):
         self.assertIs(f()[0], pairs.new)
         self.assertIs(f()[1][0], pairs.new)
 
+    def test_constants_of_nested_code(self):
+        f = function("def f():\n"
+                     " def g():\n"
+                     "  def h():\n"
+                     "   return 5.25, ((5.25, 'a'), 1), {5.25, 2}\n"
+                     "  return h\n"
+                     " return g")
+
+        def constants(code):
+            for constant in code.co_consts:
+                if type(constant) is types.CodeType:
+                    yield from constants(constant)
+                else:
+                    yield from items(constant)
+
+        def items(constant):
+            yield constant
+            if type(constant) in (tuple, frozenset):
+                for item in constant:
+                    yield from items(item)
+        for called in False, True:
+            with self.subTest(called=called):
+                old = next(x for x in constants(f.__code__)
+                           if type(x) is float)
+                # The constants are merged: it is one object.
+                pairs = Pairs(old, old + 1)
+                old = None
+                if called:
+                    f()()()
+                self.remap(pairs)
+                self.assertNotIn(pairs.old, [*constants(f.__code__)])
+                new = pairs.new
+                self.assertEqual(f()()(), (new, ((new, "a"), 1), {new, 2}))
+                new = None
+
     def test_code_of_an_inner_function(self):
         f = function("def f():\n def inner(): return 1\n return inner")
         code = [c for c in f.__code__.co_consts if type(c) is types.CodeType]

@@ -1,5 +1,6 @@
 """gc.RemapResult, and what else gc.remap() lets the world know."""
 
+import collections
 import gc
 import pickle
 import weakref
@@ -46,6 +47,16 @@ class ResultTests(RemapTestCase):
             r"0 tables rehashed with 0 collisions; "
             r"\d+ objects visited in \d+\.\d ms>$")
         items.clear()
+
+    def test_repr_of_what_is_rehashed(self):
+        pairs = Pairs(Key(1), Key(3), Key(2), Key(3))
+        tables = [dict.fromkeys(pairs.list[i][0] for i in range(2)),
+                  {pairs.old}, [pairs.old]]
+        self.assertRegex(
+            repr(gc.remap(pairs.list)),
+            r"^<gc\.RemapResult: 4 references in 3 objects changed, "
+            r"2 tables rehashed with 1 collision; ")
+        self.assertEqual([len(table) for table in tables], [1, 1, 1])
 
     def test_repr_of_what_is_left_behind(self):
         pairs = Pairs.things(3)
@@ -306,7 +317,8 @@ class ModuleTests(RemapTestCase):
             import gc, sys
             def hook(event, args):
                 if event == "gc.remap":
-                    print(event, len(args))
+                    mapping, strict = args
+                    print(event, type(mapping).__name__, len(mapping), strict)
                     if refuse:
                         raise PermissionError
             refuse = False
@@ -320,13 +332,13 @@ class ModuleTests(RemapTestCase):
             except PermissionError:
                 print("refused", holder[0] is a, a is not b)
             refuse = False
-            gc.remap({a: b})
+            gc.remap([(a, b)], strict=True)
             print(holder[0] is b, a is b)
             """)
         lines = out.splitlines()
-        self.assertRegex(lines[0], r"^gc\.remap \d$")
-        self.assertEqual(lines[1], "refused True True")
-        self.assertRegex(lines[2], r"^gc\.remap \d$")
+        self.assertEqual(lines[:3], ["gc.remap dict 1 False",
+                                     "refused True True",
+                                     "gc.remap list 1 True"])
         self.assertEqual(lines[3], "True True")
 
     def test_example(self):
@@ -487,18 +499,70 @@ class RefusalTests(RemapTestCase):
         class A: pass
         class B: __slots__ = ("x",)
         instances = [A() for _ in range(3)]
-        exc = self.refusal([(A, B), (None, 5)])
-        # What is wrong with a pair alone is found before the heap is looked at.
-        self.assertIsNone(exc.old)
         exc = self.refusal([(A, B)])
         self.assertEqual(
             {id(e.holder) for e in (exc, *exc.others)},
             {id(i) for i in instances})
 
+    def test_reasons_of_all_kinds(self):
+        class A: pass
+        class B: __slots__ = ("x",)
+
+        def function(a=Thing()): pass
+        instance, referent, key = A(), Thing(), Thing()
+        holders = weakref.ref(referent), {key: 1}, (function.__defaults__,)
+        pairs = [(None, 5), (A, B), (function.__defaults__, 5), (key, Thing()),
+                 (referent, 5), (int, A), (key, 7)]
+        exc = self.refusal(pairs, ValueError)
+        self.assertEqual(
+            [(type(e).__name__, e.old) for e in (exc, *exc.others)],
+            [("ValueError", key), ("TypeError", None), ("TypeError", int),
+             ("TypeError", referent), ("TypeError", holders[2][0]),
+             ("TypeError", A)])
+        self.assertEqual(exc.__notes__, [e.reason for e in exc.others])
+        # Nothing has changed, and without those pairs it works.
+        self.assertIs(type(instance), A)
+        self.assertIs(function.__defaults__, holders[2][0])
+        gc.remap([pairs[3]])
+        self.assertIn(pairs[3][1], holders[1])
+        pairs = exc = holders = key = None
+
     def test_two_replacements(self):
         pairs = Pairs.things()
-        with self.assertRaisesRegex(ValueError, "'Thing' object at 0x"):
-            gc.remap([*pairs.list, (pairs.old, 5)])
+        exc = self.refusal([*pairs.list, (pairs.old, 5)], ValueError)
+        self.assertRegex(str(exc), "'Thing' object at 0x")
+        self.assertIs(exc.old, pairs.old)
+        self.assertEqual(exc.new, 5)
+        self.assertIsNone(exc.holder)
+        self.assertEqual(exc.reason, str(exc))
+        # An object and itself is a replacement as well.
+        thing = Thing()
+        self.refusal([(thing, thing), (thing, 7)], ValueError)
+        self.refusal([(thing, 7), (thing, thing)], ValueError)
+
+    def test_exception_in_a_repair_names_the_table(self):
+        class Bad:
+            def __hash__(self):
+                raise error
+        tables = [{"key": 1}, {1, 2}, collections.OrderedDict(key=1)]
+        for table in tables:
+            pairs = Pairs.things()
+            if type(table) is set:
+                table.add(pairs.old)
+            else:
+                table[pairs.old] = 1
+            kind = object.__repr__(table).partition(" ")[0][1:]
+            name = f"'{kind}' object at {id(table):#x}"
+            with self.subTest(table=name):
+                for new, kind in ([], TypeError), (Bad(), LookupError):
+                    error = LookupError("what the program says")
+                    pairs.list[0] = pairs.old, new
+                    with self.assertRaises(kind) as caught:
+                        gc.remap(pairs.list)
+                    self.assertEqual(caught.exception.__notes__,
+                                     [f"while gc.remap() rehashed {name}"])
+                    self.assertIn(pairs.old, table)
+            table = caught = error = new = None
 
 
 def fresh():

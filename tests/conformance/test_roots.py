@@ -150,6 +150,50 @@ class InterpreterTests(RootTestCase):
             self.pair[0].reverse()
             gc.remap(self.pair)
 
+    def test_builtins_and_sys(self):
+        # The modules themselves.  Names are looked up in their dicts, which stay.
+        for name in "builtins", "sys":
+            with self.subTest(name=name):
+                out = run_script(self, f'''
+                    import builtins, gc, sys, types
+                    new = types.ModuleType("{name}")
+                    vars(new).update(vars({name}))
+                    pair = [[{name}, new]]
+                    del new
+                    gc.remap(pair)
+                    print({name} is pair[0][1],
+                          pair[0][1] is __import__("sys").modules["{name}"])
+                    try:
+                        gc.remap([(vars(pair[0][0]), {{}})])
+                    except TypeError as error:
+                        print(error.field)
+                    import colorsys
+                    print(len([1]), colorsys.__name__)
+                    ''')
+                self.assertEqual(out.splitlines(),
+                                 ["True True", "md_dict", "1 colorsys"])
+
+    def test_lists_of_the_import_machinery(self):
+        out = run_script(self, '''
+            import gc, sys
+            class Finder:
+                @staticmethod
+                def find_spec(name, path=None, target=None):
+                    found.append(name)
+            found = []
+            names = "meta_path", "path_hooks", "path_importer_cache", "path"
+            pairs = [[getattr(sys, name), getattr(sys, name).copy()]
+                     for name in names]
+            pairs[0][1].insert(0, Finder)
+            result = gc.remap(pairs)
+            print(result.left_behind,
+                  [getattr(sys, n) is p[1] for n, p in zip(names, pairs)])
+            import colorsys
+            print(found)
+            ''')
+        self.assertEqual(out.splitlines(), ["(0, 0, 0, 0) [True, True, True, True]",
+                                            "['colorsys']"])
+
     def test_module_table(self):
         # Importing uses it, and not what sys.modules is.
         out = run_script(self, """
@@ -432,6 +476,34 @@ class InterpreterTests(RootTestCase):
             """)
         self.assertEqual(out.splitlines(), ["new of the other", "new"])
 
+    def test_builtin_types_of_another_interpreter(self):
+        # Their subclasses and weak references are of each interpreter.
+        out = run_script(self, """
+            import gc, weakref
+            import _interpreters as interpreters
+            class A(int): pass
+            other = interpreters.create()
+            error = interpreters.exec(other, '''if True:
+                import gc, weakref
+                class A(int): pass
+                class B(int): pass
+                a, ref, pairs = A(3), weakref.ref(int), [(A, B)]
+                del A, B
+                result = gc.remap(pairs)
+                assert result.left_behind == (0,), result
+                assert type(a) is pairs[0][1]
+                assert ref() is int
+                classes = [c for c in int.__subclasses__()
+                           if c.__module__ == "__main__"]
+                assert classes == [pairs[0][0], pairs[0][1]], classes
+                ''')
+            assert error is None, error.formatted
+            interpreters.destroy(other)
+            print([c.__name__ for c in int.__subclasses__()
+                   if c.__module__ == "__main__"], weakref.ref(int)() is int)
+            """)
+        self.assertEqual(out, "['A'] True\n")
+
 
 class ThreadTests(RootTestCase):
 
@@ -550,6 +622,30 @@ class ThreadTests(RootTestCase):
             except KeyError as error:
                 self.assertIs(error.__context__, pair[0][1])
         self.assertIsNone(sys.exception())
+
+    def test_exception_being_handled_in_another_thread(self):
+        pair = [[ValueError("old"), ValueError("new")]]
+        ready, go = threading.Event(), threading.Event()
+        seen = []
+
+        def run():
+            try:
+                raise pair[0][0]
+            except ValueError:
+                ready.set()
+                go.wait()
+                seen.append(sys.exception() is pair[0][1])
+                try:
+                    raise KeyError
+                except KeyError as error:
+                    seen.append(error.__context__ is pair[0][1])
+        thread = threading.Thread(target=run)
+        thread.start()
+        ready.wait()
+        gc.remap(pair)
+        go.set()
+        thread.join()
+        self.assertEqual(seen, [True, True])
 
     def test_exception_being_handled_stays_an_exception(self):
         pair = [[ValueError("old"), 5]]

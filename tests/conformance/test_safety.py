@@ -47,9 +47,13 @@ class SafetyTests(SafetyTestCase):
                     r = dict.__doc__, {}.__doc__, {}.get
                 return r
             look()
-            remap(({}.__doc__, "".join(["new", " doc"])))
+            doc = vars(dict)["__doc__"]
+            result = remap(({}.__doc__, "".join(["new", " doc"])))
+            # Built-in types are immutable.
+            assert result.left_behind == (1,), result
             junk()
-            assert look()[0] == look()[1] == vars(dict)["__doc__"]
+            assert doc == "new doc"
+            assert look()[0] == look()[1] == vars(dict)["__doc__"] != doc
             """)
 
     def test_module_through_which_a_traceback_finds_the_source(self):
@@ -76,9 +80,117 @@ class SafetyTests(SafetyTestCase):
             for name in "append", "copy", "__len__", "__iter__":
                 old = [vars(list)[name]]
                 new = [vars(list)["pop"]]
-                remap((old[0], new[0]))
+                result = remap((old[0], new[0]))
+                assert result.left_behind >= (1,), result
+                assert old[0] is new[0] is not vars(list)[name]
                 junk()
-                attempt(use)
+                assert use() == (None, [1, 2, 3], 3)
+            """)
+
+    def test_tables_of_the_compiler(self):
+        self.check("""
+            import ast, textwrap, warnings
+            def compiled(tree, *pairs):
+                pairs = [*pairs]
+                def show(*args):
+                    if pairs:
+                        remap(*pairs)
+                        pairs.clear()
+                warnings.showwarning = show
+                warnings.simplefilter("always")
+                namespace = {}
+                exec(compile(tree, "x", "exec"), namespace)
+                assert not pairs
+                return namespace
+            # Two constants become one.
+            tree = ast.parse("a = 1.5; b = 2.5; c = 3.5; [1() for i in ()]; d = 4.5")
+            values = [float(f"1.7{i}") for i in range(4)]
+            for at, value in zip((0, 1, 2, 4), values):
+                tree.body[at].value.value = value
+            namespace = compiled(tree, (values[0], values[1]), (values[2], 5))
+            assert {*"abcd"} < {*namespace}
+            # Two arguments get one name, or something else than one.
+            for new in 5, "other", None:
+                tree = ast.parse(textwrap.dedent('''
+                    1()
+                    def f(a, b): return a, b
+                    '''))
+                tree.body[0] = ast.If(ast.Constant(0), [tree.body[0]], [])
+                ast.fix_missing_locations(tree)
+                names = ["".join(["na", f"me{i}"]) for i in range(2)]
+                f = tree.body[1]
+                for arg, item, name in zip(f.args.args, f.body[0].value.elts, names):
+                    arg.arg = item.id = name
+                f = compiled(tree, (names[0], new or names[1]))["f"]
+                assert f(1, 2) == (1, 2)
+                assert f.__code__.co_varnames == ("name0", "name1")
+            # Names of a class, a pattern and a comprehension.
+            tree = ast.parse(textwrap.dedent('''
+                class C:
+                    def m(self, *, k=lambda: 1()): self.attribute = [1() for x in ()]
+                match 1:
+                    case [x, *y] | [1.5, x, *y] if 1(): pass
+                def f():
+                    global g
+                    g = [1() for x in ()]
+                '''))
+            strings = []
+            for node in ast.walk(tree):
+                for field, value in ast.iter_fields(node):
+                    if type(value) is str:
+                        strings.append("".join([value[:1], value[1:], "_"]))
+                        setattr(node, field, strings[-1])
+            namespace = compiled(tree, *[(s, i) for i, s in enumerate(strings)])
+            assert namespace["C_"].m_.__kwdefaults__
+            """)
+
+    def test_what_counts_items_before_it_calls(self):
+        self.check("""
+            import ast, marshal, warnings
+            class Item:
+                def __init__(self, value):
+                    self.value = value
+                def __hash__(self):
+                    return self.value
+                def __eq__(self, other):
+                    return self.value == other.value
+                def __buffer__(self, flags):
+                    if pairs:
+                        remap(*pairs)
+                        pairs.clear()
+                    return memoryview(b"x")
+            for swapped in [(2, 3), (1, 0)], [(0, 1), (1, 2), (2, 3)], [(3, 0)]:
+                items = [Item(i * 7 + 3) for i in range(4)]
+                pairs = [(items[a], items[b]) for a, b in swapped]
+                attempt(marshal.dumps, frozenset(items))
+                assert not pairs
+            # The fields of a node that are still to be set.
+            for new in "name", 5:
+                names = ["".join(["na", f"me{i}"]) for i in range(40)]
+                pairs = [(name, new) for name in names]
+                class Meta(type):
+                    @property
+                    def _field_types(cls):
+                        if pairs:
+                            remap(*pairs)
+                            pairs.clear()
+                        return {}
+                class Node(ast.AST, metaclass=Meta):
+                    _fields = (*names,)
+                warnings.simplefilter("ignore")
+                attempt(Node)
+                assert not pairs
+            # The names of keyword arguments.
+            names = ["".join(["fo", f"o{i}"]) for i in range(3)]
+            def show(*args):
+                remap(*[(name, i) for i, name in enumerate(names)])
+                names.clear()
+            warnings.showwarning = show
+            warnings.simplefilter("always")
+            class Node(ast.AST):
+                _fields = ()
+            e = attempt(lambda: Node(**{name: [] for name in names}))
+            assert type(e) is TypeError and not names, e
             """)
 
     def test_tuple_that_holds_itself(self):
@@ -1176,6 +1288,69 @@ class DirectCallTests(SafetyTestCase):
                 x.__class__ = type("Y", (), {"__eq__": gc.remap})
                 attempt(use, x)
                 junk()
+            """)
+
+    def test_no_frame_below(self):
+        # C functions that the interpreter calls, and that no frame has called.
+        prelude = """
+            import _thread, atexit, threading, time
+            class X:
+                def __eq__(self, other):
+                    del other
+                    if ys:
+                        gc.remap([(ys.pop(), 5.5)])
+                        remapped.set()
+                        moved.wait()
+                        gc.collect()
+                        self.junk = [object() for i in range(1000)]
+                    return NotImplemented
+            class Y:
+                __slots__ = ()
+                def __eq__(self, other):
+                    seen.append(type(self).__name__)
+                    return True
+            def operands():
+                y = Y()
+                ys.append(y)
+                return (X(),), (y,)
+            remapped, moved = threading.Event(), threading.Event()
+            ys, seen = [], []
+            """
+        out = run_script(self, textwrap.dedent(self.prelude)
+                         + textwrap.dedent(prelude) + textwrap.dedent("""
+            atexit.register(lambda: print(seen))
+            atexit.register(operator.eq, *operands())
+            moved.set()
+            """))
+        self.assertEqual(out, "['Y']\n")
+        self.check(textwrap.dedent(prelude) + textwrap.dedent("""
+            box = [operands()]
+            _thread.start_new_thread(operator.eq, box.pop())
+            remapped.wait()
+            moved.set()
+            while not seen:
+                time.sleep(0.001)
+            assert seen == ["Y"], seen
+            """))
+
+    def test_old_objects_go_when_a_thread_does(self):
+        self.check("""
+            import _thread
+            class Old(O):
+                def __call__(self):
+                    f()
+            def f():
+                gc.remap([(box[0], O())])
+            for target in f, Old().__call__, functools.partial(f), Old():
+                died = []
+                class Dying(O):
+                    def __del__(self):
+                        died.append(1)
+                box = [Dying()]
+                handle = _thread.start_joinable_thread(target)
+                handle.join()
+                gc.collect()
+                assert type(box[0]) is O and died == [1], (target, died)
             """)
 
     def test_iterator_of_an_enumeration(self):

@@ -3,9 +3,11 @@
 Among holders of every kind a remap is made in which the n-th allocation fails,
 for n = 0, 1, 2, ... until none fails any more.  In one mode all fail from there
 on, in the other that one alone.  After each MemoryError the heap is compared
-with what it was: the type and the references of every object, in their order,
-its weak references, the subclasses, MRO and slots of classes, and whether each
-key of each table is found; and the same remap must still be possible.
+with what it was: the type and the references of every object, in their order, and
+the number of those to it, its weak references, the subclasses, MRO and slots of
+classes, what the interpreter's own tables hold, and whether each key of each
+table is found; and the same remap must still be possible.  If there is none, the
+change must be complete.
 
     python tests/fuzz/out_of_memory.py
     python tests/fuzz/out_of_memory.py --case classes --from 120
@@ -13,6 +15,7 @@ key of each table is found; and the same remap must still be possible.
 
 import argparse
 import builtins
+import codecs
 import collections
 import contextvars
 import enum
@@ -21,6 +24,7 @@ import functools
 import gc
 import itertools
 import os
+import signal
 import sys
 import time
 import types
@@ -48,16 +52,70 @@ class Key:
         return type(other) is Key and self.value == other.value
 
 
+def ignore(*args):
+    pass
+
+
 def function_of(value, default=None):
     def inner(x=value, *, y=default):
         return x, y, value
     return inner
 
 
+def nested_code(value):
+    """A function with the value among the constants of an inner one."""
+    def outer():
+        def inner():
+            return "constant", ("constant", 1)
+        return inner
+    code = outer.__code__
+    inner = next(c for c in code.co_consts if type(c) is types.CodeType)
+    inner = inner.replace(co_consts=tuple(
+        ((value, 1), value) if type(c) is tuple else c for c in inner.co_consts))
+    return types.FunctionType(code.replace(co_consts=tuple(
+        inner if type(c) is types.CodeType else c for c in code.co_consts)), {})
+
+
 def generator_of(value):
     local = [value]
     yield value
     yield local
+
+
+async def coroutine_of(value):
+    await Waits(value)
+
+
+async def async_generator_of(value):
+    yield value
+
+
+class Waits:
+    def __init__(self, value):
+        self.value = value
+
+    def __await__(self):
+        value = self.value
+        yield
+        return value
+
+
+class Loop:
+    """As much of an event loop as a Future needs."""
+
+    def get_debug(self):
+        return False
+
+    def call_soon(self, *args, **kwargs):
+        pass
+
+    def call_exception_handler(self, *args):
+        pass
+
+
+def started(iterator):
+    next(iterator)
+    return iterator
 
 
 def holders_of(old):
@@ -94,9 +152,65 @@ def holders_of(old):
     ]
 
 
+def more_holders_of(old):
+    """Those of the modules written in C."""
+    # The heap of the other cases stays small: the more there is, the more
+    # allocations there are to fail.
+    import asyncio
+    import io
+    import operator
+    import pickle
+    import threading
+    import xml.etree.ElementTree
+    import _queue
+
+    deep = contextvars.Context()
+    for variable in [contextvars.ContextVar(str(i)) for i in range(40)]:
+        deep.run(variable.set, old)
+    coroutine = coroutine_of(old)
+    coroutine.send(None)
+    asynchronous = async_generator_of(old)
+    future = asyncio.Future(loop=Loop())
+    future.set_result(old)
+    waiting = asyncio.Future(loop=Loop())
+    waiting.add_done_callback(functools.partial(print, old), context=deep)
+    local = threading.local()
+    local.value = old
+    queue = _queue.SimpleQueue()
+    queue.put(old)
+    element = xml.etree.ElementTree.Element("a")
+    element.text = old
+    pickler = pickle.Pickler(io.BytesIO())
+    pickler.persistent_id = (lambda _, value=old: None)
+    pickler.dump([[1], (2, "x")])
+    tee, _ = itertools.tee([old, old])
+    unbounded = functools.lru_cache(None)(lambda x: [x])
+    unbounded((old, 1))
+    unbounded(Key(old))
+    return [
+        deep, coroutine, asynchronous, future, waiting, local, queue, element,
+        pickler, tee, unbounded, nested_code(old),
+        started(itertools.product([old, 1], repeat=2)),
+        started(itertools.cycle([old, 1])), itertools.accumulate([old]),
+        itertools.groupby([old]), itertools.zip_longest([old], [old]),
+        {(old, i): i for i in range(30)}, {Key((old, i)) for i in range(30)},
+        collections.OrderedDict((Key((old, i)), old) for i in range(10)),
+        started(iter({old: 1, 2: 2})), operator.itemgetter(old), list[old],
+        operator.methodcaller("x", old, key=old), collections.ChainMap({old: old}),
+        collections.UserDict({old: old}), classmethod(old), staticmethod(old),
+        collections.deque([old] * 200), weakref.finalize(old, ignore),
+        weakref.WeakMethod(Waits(old).__await__),
+    ]
+
+
 def things():
     old, new = Thing(), Thing()
     return [[old, new]], holders_of(old)
+
+
+def more_things():
+    old, new = Thing(), Thing()
+    return [[old, new]], more_holders_of(old)
 
 
 def swap():
@@ -147,7 +261,10 @@ def classes():
 
 
 def functions():
-    old, new = function_of(1), function_of(2)
+    def new(x=5, *, y=6):
+        return y, x, free
+    free = 7
+    old = function_of(1)
     return [[old, new], [old.__code__, new.__code__]], [
         holders_of(old), types.FunctionType(old.__code__, {}, "f", (1,), (
             types.CellType(5),))]
@@ -192,13 +309,44 @@ def bases():
     return [[Old, New]], [kept, [c() for c in kept], {c: c for c in kept}]
 
 
-CASES = {f.__name__: f for f in (things, swap, classes, bases, functions)}
+VARIABLE = contextvars.ContextVar("of the program")
 
 
-def reachable(root):
+def roots():
+    """What the interpreter itself holds."""
+    old, new = (lambda *args: None), (lambda *args: 1)
+    signal.signal(signal.SIGUSR2, old)
+    codecs.register_error("of the program", old)
+    sys.set_asyncgen_hooks(firstiter=old, finalizer=old)
+    sys.excepthook = old
+    VARIABLE.set([old])
+    if sys.monitoring.get_tool(3) is None:
+        sys.monitoring.use_tool_id(3, "out of memory")
+    sys.monitoring.register_callback(3, sys.monitoring.events.LINE, old)
+    gc.callbacks[:] = [old]
+    return [[old, new]], [old]
+
+
+def of_the_interpreter():
+    if sys.monitoring.get_tool(3) is None:
+        return []       # not the case
+    callback = sys.monitoring.register_callback(
+        3, sys.monitoring.events.LINE, None)
+    sys.monitoring.register_callback(3, sys.monitoring.events.LINE, callback)
+    return [signal.getsignal(signal.SIGUSR2), sys.excepthook, callback,
+            codecs.lookup_error("of the program"), *sys.get_asyncgen_hooks(),
+            *VARIABLE.get(), *gc.callbacks]
+
+
+CASES = {f.__name__: f
+         for f in (things, swap, classes, bases, functions, roots,
+                    more_things)}
+
+
+def reachable(root, without=()):
     """The objects of the case, and nothing of the program."""
     program = [globals(), vars(builtins), Thing, Key, *CASES.values()]
-    seen = {id(x) for x in program}
+    seen = {*map(id, program), *without}
     found = []
     todo = [root]
     while todo:
@@ -249,11 +397,36 @@ def picture(objects):
             for x in objects]
 
 
+def counts(pairs, objects):
+    """How many references there are to each; the picture has made its own."""
+    return [sys.getrefcount(x) for x in itertools.chain(objects, *pairs)]
+
+
 def describe_difference(objects, before, after):
     for x, old, new in zip(objects, before, after):
         if old != new:
             return f"{type(x).__name__} object: {old} became {new}"
     return "?"
+
+
+def remains(pairs, world, interpreter):
+    """What is not as a complete change leaves it, None if all is."""
+    replacement = {id(old): id(new) for old, new in pairs}
+    gone = {*replacement} - {*replacement.values()}
+    # What an old class says of itself is its own affair.
+    objects = reachable([world], gone)
+    for x in objects:
+        if not is_found(x):
+            return f"a key is not found in {type(x).__name__} object"
+    if [replacement.get(x, x) for x in interpreter] != \
+            [*map(id, of_the_interpreter())]:
+        return "something of the interpreter is not what it should be"
+    for holder in objects:
+        for x in gc.get_referents(holder):
+            if id(x) in gone:
+                return (f"a '{type(x).__name__}' object is left in "
+                        f"a '{type(holder).__name__}' object")
+    return None
 
 
 def fail(name, mode, n):
@@ -263,6 +436,8 @@ def fail(name, mode, n):
     objects = [x for x in reachable([world]) if x is not pairs]
     picture(objects)        # makes what is made on the first use
     before = picture(objects)
+    interpreter = [*map(id, of_the_interpreter())]
+    counted = counts(pairs, objects)
     error = None
     _testcapi.set_nomemory(n, n + 1 if mode == "once" else FOREVER)
     try:
@@ -272,10 +447,18 @@ def fail(name, mode, n):
     finally:
         _testcapi.remove_mem_hooks()
     if error is None:
-        return "changed", None
+        return "changed", remains(pairs, world, interpreter)
+    recounted = counts(pairs, objects)
     after = picture(objects)
     if before != after:
         return "undone", describe_difference(objects, before, after)
+    if interpreter != [*map(id, of_the_interpreter())]:
+        return "undone", "something of the interpreter is another"
+    if counted != recounted:
+        at = next(i for i, n in enumerate(counted) if n != recounted[i])
+        x = [*objects, *itertools.chain(*pairs)][at]
+        return "undone", (f"{counted[at]} references to a '{type(x).__name__}' "
+                          f"object have become {recounted[at]}")
     for x in objects:
         if not is_found(x):
             return "undone", f"a key is not found in {type(x).__name__} object"
@@ -310,6 +493,8 @@ def main():
                         metavar="N", help="the first allocation that fails")
     options = parser.parse_args()
     faulthandler.enable()
+    # Collections need not look at the program itself.
+    gc.freeze()
     total, bad = 0, []
     for name in CASES:
         last = 0

@@ -5,8 +5,8 @@ remapped to something that does not fit: an int, a list, a function, a class,
 another object of its type, an instance of a subclass.  A child process makes a
 few such remaps, one after the other, then exercises the heap (calls, iterates,
 prints, pickles, compares, collects) and exits.  It may print what it likes and
-exit with any status: it must not be killed by a signal, and not hang.  If it is,
-each of its remaps is made again in a process of its own.
+exit with any status: it must not be killed by a signal, and not hang; nor may the
+engine panic.  If it is, each of its remaps is made again in a process of its own.
 
     python tests/fuzz/type_confusion.py                       # 2,000 remaps
     python tests/fuzz/type_confusion.py --remaps 100000 --batch 100 --jobs 2
@@ -42,6 +42,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "audit"))
 import children
 import heap
 import makers
+
+# The last line of a child that comes to its end.
+EXERCISED = "exercised"
 
 HANG = 60       # seconds
 
@@ -246,7 +249,7 @@ def child(world, targets, numbers, seed):
     chosen = [choose(targets, number, seed) for number in numbers]
     targets.clear()
     # A remap may replace the functions that this goes on with.
-    remap, say, flush = gc.remap, print, sys.stdout.flush
+    remap, say, flush, abort = gc.remap, print, sys.stdout.flush, os.abort
     while chosen:
         choice = chosen.pop()
         if choice is None:
@@ -257,8 +260,13 @@ def child(world, targets, numbers, seed):
             say(remap(choice[1]))
         except (TypeError, ValueError, RuntimeError, MemoryError) as e:
             say(f"{type(e).__name__}: {e}")
+        except SystemError as e:
+            say(e)
+            if "panicked" in str(e):
+                abort()
+            raise
     exercise(world)
-    say("exercised")
+    say(EXERCISED)
     flush()
 
 
@@ -297,11 +305,14 @@ def worker(options, first, directory):
     world = World()
     targets = world.targets()
     log = os.path.join(directory, f"log-{first}")
+    exercised = 0
     def fails(numbers, report):
+        nonlocal exercised
         killed = run_child(world, targets, numbers, options.seed, log)
+        text = pathlib.Path(log).read_text(errors="replace")
+        exercised += EXERCISED in text.splitlines()
         if killed == 0 and options.only is None or not report:
             return killed != 0
-        text = pathlib.Path(log).read_text(errors="replace")
         # How it ended is of more use than how it began.
         if "AddressSanitizer" in text:
             text = text[text.index("AddressSanitizer"):][:6000]
@@ -319,6 +330,7 @@ def worker(options, first, directory):
         if fails(batch, False):
             alone = sum(fails([number], True) for number in batch)
             failed += alone or fails(batch, True)
+    pathlib.Path(log).with_suffix(".exercised").write_text(f"{exercised}")
     return failed
 
 
@@ -351,10 +363,14 @@ def main():
     directory = tempfile.mkdtemp()
     failed = children.in_parallel(
         options.jobs, lambda first: worker(options, first, directory))
+    # A program of which a part has been replaced may end before that.
+    exercised = sum(int(file.read_text())
+                    for file in pathlib.Path(directory).glob("*.exercised"))
     shutil.rmtree(directory)
-    print(f"type confusion: {options.remaps} remaps, seed {options.seed}: "
+    print(f"type confusion: {options.remaps} remaps, seed {options.seed}, "
+          f"{exercised} children exercised the heap to the end: "
           f"{failed} crash or hang")
-    return 1 if failed else 0
+    return 1 if failed or options.only is None and not exercised else 0
 
 
 if __name__ == "__main__":
