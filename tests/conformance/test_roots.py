@@ -262,6 +262,24 @@ class InterpreterTests(RootTestCase):
             """)
         self.assertEqual(out, "end\n")
 
+    def test_completer_of_readline(self):
+        # A module that is initialized in one phase has no slots.
+        out = run_script(self, '''
+            import gc
+            try:
+                import readline
+            except ImportError:
+                print("1 True md_state of 'module'")
+            else:
+                old, new = [lambda *args: 1], [lambda *args: 2]
+                readline.set_completer(old[0])
+                pair = [[old[0], new[0]]]
+                result = gc.remap(pair)
+                print(*result.left_behind, readline.get_completer() is pair[0][0],
+                      result.holders[0][0].partition(" object")[0])
+            ''')
+        self.assertEqual(out, "1 True md_state of 'module'\n")
+
     def test_search_function_of_codecs(self):
         def search(name):
             return codecs.lookup("utf-8") if name == "gcremapold" else None

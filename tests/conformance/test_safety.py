@@ -142,6 +142,24 @@ class SafetyTests(SafetyTestCase):
                         setattr(node, field, strings[-1])
             namespace = compiled(tree, *[(s, i) for i, s in enumerate(strings)])
             assert namespace["C_"].m_.__kwdefaults__
+            # What is going to be a constant of code, found by the collector.
+            replaced = []
+            def show(*args):
+                for x in gc.get_objects():
+                    if type(x) is tuple and x == ("alp" + "ha", "be" + "ta"):
+                        replaced.append(remap((x, 5)))
+            warnings.showwarning = show
+            namespace = {"f": lambda **kwargs: kwargs}
+            exec(compile(textwrap.dedent('''
+                def g():
+                    return f(alpha=3, beta=4)
+                    (lambda: 1())
+                '''), "x", "exec"), namespace)
+            assert replaced and namespace["g"]() == {"alpha": 3, "beta": 4}
+            # A program may have these lists when the compiler is done with them.
+            import _symtable
+            entry = _symtable.symtable("def f(a): pass", "x", "exec")
+            assert gc.is_tracked(entry.varnames) and gc.is_tracked(entry.children)
             """)
 
     def test_what_counts_items_before_it_calls(self):
