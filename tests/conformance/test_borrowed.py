@@ -9,9 +9,7 @@ import functools
 import gc
 import itertools
 import pickle
-import subprocess
 import sys
-import tempfile
 import textwrap
 
 from support import Pairs, RemapTestCase, Thing, main, no_leak_check, run_script
@@ -733,8 +731,7 @@ class AliveTests(RemapTestCase):
 
 @no_leak_check("programs of their own")
 class ReleasedTests(RemapTestCase):
-    """Nothing is kept for C code that has borrowed nothing, whatever a program
-    runs below; nor longer than until a call has returned."""
+    """Nothing is kept longer than until a call has returned."""
 
     prelude = """
         import gc, sys
@@ -759,57 +756,6 @@ class ReleasedTests(RemapTestCase):
         out = run_script(self, textwrap.dedent(self.prelude)
                          + textwrap.dedent(source))
         self.assertEqual(out, "")
-
-    def test_calls_that_borrow_nothing(self):
-        self.check("""
-            class Made:
-                def __init__(self, *args, **kwargs):
-                    go("__init__")
-            class Derived(Made):
-                def __init__(self, *args, **kwargs):
-                    super().__init__(*args, **kwargs)
-                    self.run(*args)
-                def run(self, *args, **kwargs):
-                    go("method")
-                def captured(self, *args):
-                    go("captured")
-                    return lambda: self
-                def __call__(self, *args, **kwargs):
-                    go("__call__")
-            class Meta(type): pass
-            class WithMeta(Derived, metaclass=Meta): pass
-            for cls in Made, Derived, WithMeta:
-                cls(), cls(1), cls(*[1]), cls(x=1), cls(1, x=2)
-            made = Derived()
-            made(), made(1), made(*[1]), made(x=1)
-            method = made.run
-            method(), method(1), method(*[1]), method(x=1)
-            made.captured(*[1])
-            code = compile("go('code')", "x", "exec")
-            exec(code), exec(code, globals()), exec(code, globals(), {})
-            eval(compile("go('eval')", "x", "eval"))
-            exec(code, closure=None)
-            # Anything else may have.
-            list(map(lambda _: go("map", 3), [1]))
-            gc.collect()
-            go("after")
-            """)
-
-    def test_program_that_is_a_module(self):
-        with tempfile.TemporaryDirectory() as folder:
-            with open(f"{folder}/program.py", "w") as file:
-                file.write(textwrap.dedent(self.prelude) + textwrap.dedent("""
-                    import unittest
-                    class Tests(unittest.TestCase):
-                        def test(self):
-                            go("unittest")
-                    go("module")
-                    unittest.main()
-                    """))
-            done = subprocess.run([sys.executable, "-m", "program"], cwd=folder,
-                                  capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(done.stdout, "")
 
     def test_call_that_is_made_again(self):
         self.check("""

@@ -1351,6 +1351,205 @@ class DirectCallTests(SafetyTestCase):
             assert seen == ["Y"], seen
             """))
 
+    # What C code goes on with is gone unless it is kept: each of these makes the
+    # caller look like one that has called the function above it directly.
+    borrowing = '''
+        class New: pass
+        class Y:
+            def __eq__(self, other): return True
+        def vanish(box):
+            pair = [[box.pop(), New()]]
+            result = remap(*pair)
+            assert result.left_behind is not None, result
+            del pair
+            gc.collect()
+            junk()
+        def vanish_if(args):
+            if args and type(args[0]) is Y:
+                box = [*args]
+                del args
+                vanish(box)
+            return NotImplemented
+        '''
+
+    def check_borrowing(self, source):
+        self.check(textwrap.dedent(self.borrowing) + textwrap.dedent(source))
+
+    def test_arguments_made_by_c_code(self):
+        self.check_borrowing('''
+            class M:
+                def __call__(self, *a): return vanish_if(a)
+                __eq__ = meth = __call__
+            m = M()
+            m(*map(operator.eq, [(m,)], [(Y(),)]))
+            method = m.meth
+            method(*map(operator.eq, [(m,)], [(Y(),)]))
+            class C:
+                def __init__(self, *a): return vanish_if(a) if a else None
+                __eq__ = __init__
+            attempt(lambda: C(*map(operator.eq, [(C(),)], [(Y(),)])))
+            ''')
+
+    def test_method_that_is_not_the_one_that_is_called(self):
+        self.check_borrowing('''
+            class B:
+                def __call__(self, *a): return vanish_if(a)
+                __eq__ = __call__
+            class M(B):
+                __call__ = operator.eq
+            class P(functools.partial, B): pass
+            for m in M(), P(operator.eq):
+                m((m,), (Y(),))
+            class B:
+                def __init__(self, *a): return vanish_if(a)
+                __eq__ = __init__
+            class C(B):
+                __init__ = operator.eq
+            attempt(lambda: C((C.__new__(C),), (Y(),)))
+            ''')
+
+    def test_code_that_is_executed_by_something_else(self):
+        self.check_borrowing('''
+            class X:
+                def __eq__(*a):
+                    if a:
+                        box = [a[0]]
+                        del a
+                        vanish(box)
+                    return NotImplemented
+            class K(str):
+                __hash__ = str.__hash__
+                __eq__ = (X(),).__contains__
+            attempt(exec, X.__eq__.__code__, {K("__builtins__"): 1})
+            ''')
+
+    def test_argument_of_an_event(self):
+        self.check_borrowing('''
+            import sys
+            monitoring, E = sys.monitoring, sys.monitoring.events
+            class A:
+                def __init__(self, *a): vanish(box)
+            class M:
+                def __call__(self, code=None, at=None, callable=None, arg=None):
+                    if vanishing is code is None or vanishing and callable is self:
+                        vanish(box)
+            for tool in 3, 4:
+                monitoring.use_tool_id(tool, f"tool {tool}")
+            m = M()
+            look = lambda code, at, callable, arg: seen.append(type(arg).__name__)
+            def run(f):
+                f(*arguments)
+            for tool in 3, 4:
+                monitoring.set_local_events(tool, run.__code__, E.CALL)
+            for f, vanishing, callback in (A, None, look), (m, None, look), (m, 1, m):
+                monitoring.register_callback(3, E.C_RETURN, look)
+                monitoring.register_callback(3, E.CALL, look)
+                monitoring.register_callback(4, E.CALL, callback)
+                arguments = Y(),
+                box = [*arguments]
+                seen = []
+                run(f)
+                assert {*seen} <= {"Y", "New"} and len(seen) >= 1, seen
+            ''')
+
+    def test_exception_thrown_through_generators(self):
+        self.check_borrowing('''
+            class V(Exception):
+                def __lt__(self, other):
+                    del self, other
+                    gc.collect()
+                    junk()
+                    return NotImplemented
+            class Sub:
+                def __iter__(self): return self
+                def __next__(self): return 1
+                def throw(self, exception):
+                    box = [exception]
+                    del exception
+                    vanish(box)
+                    return NotImplemented
+            def inner(): yield from Sub()
+            def middle(): yield from inner()
+            def outer(): yield from middle()
+            for make in inner, middle, outer:
+                generator = make()
+                next(generator)
+                class W(V):
+                    __gt__ = generator.throw
+                attempt(operator.lt, (V(),), (W(),))
+            ''')
+
+    def test_names_of_arguments_at_the_bottom(self):
+        self.check_borrowing('''
+            import _thread, atexit, threading
+            def name():
+                class X:
+                    def __eq__(*a):
+                        if len(a) == 2 and a[1] == "p":
+                            box = [a[0]]
+                            del a
+                            vanish(box)
+                        return NotImplemented
+                class K(str):
+                    __hash__ = str.__hash__
+                    __eq__ = (X(),).__contains__
+                return K("q")
+            def f(p=1, **kwargs): done.set()
+            done = threading.Event()
+            atexit.register(f, **{name(): 1})
+            _thread.start_new_thread(f, (), {name(): 1})
+            done.wait()
+            ''')
+
+    def test_finalizer_of_an_argument_of_remap(self):
+        self.check('''
+            def numbers():
+                box = []
+                e = enumerate(map(gc.remap, iter(box.pop, None)))
+                box.append([(e, iter([]))])
+                return zip(e)
+            seen = []
+            class Dies:
+                __del__ = functools.partial(seen.extend, numbers())
+            attempt(lambda: gc.remap(Dies()))
+            assert seen[0][0][0] == 0, seen
+            ''')
+
+    def test_line_that_is_set_below_c_code(self):
+        self.check_borrowing('''
+            import sys
+            def trace():
+                def local(frame, event, arg):
+                    if event == "line" and not done:
+                        lower[0].f_lineno = 1
+                        done.append(1)
+                    return local
+                def body():
+                    x = 1
+                lower[0].f_trace = lambda *args: None
+                sys.settrace(lambda *args: local)
+                body()
+                sys.settrace(None)
+            class X:
+                def __eq__(self, other):
+                    if other == "name":
+                        lower.append(sys._getframe(1))
+                        box = [self, 1]
+                        box.pop()
+                        del self
+                        remap((box.pop(), New()))
+                        trace()
+                        gc.collect()
+                        junk()
+                    return NotImplemented
+            lower, done = [], []
+            holder = [(X(),)]
+            class Names:
+                __getitem__ = holder.pop().__contains__
+            exec(compile("1\\nname\\n2", "x", "exec"), {}, Names())
+            assert done
+            ''')
+
     def test_old_objects_go_when_a_thread_does(self):
         self.check("""
             import _thread
