@@ -69,6 +69,22 @@ class SafetyTests(SafetyTestCase):
             assert "no_such_file.py" in sys.stderr.getvalue()
             ''')
 
+    def test_module_that_cannot_be_executed(self):
+        self.check('''
+            import array, sys
+            remap((array, []), (sys.modules["collections.abc"], []))
+            del sys.modules["array"]
+            try:
+                import array
+            except AttributeError:
+                pass
+            else:
+                assert False
+            # A class of which one more reference is released than it has.
+            for i in range(3):
+                gc.collect()
+            ''')
+
     def test_methods_of_a_builtin_type(self):
         self.check("""
             def use():
