@@ -8,8 +8,11 @@ must be kept alive until the native frames that were active have returned.
 import functools
 import gc
 import itertools
+import pathlib
 import pickle
+import subprocess
 import sys
+import tempfile
 import textwrap
 
 from support import Pairs, RemapTestCase, Thing, main, no_leak_check, run_script
@@ -792,6 +795,44 @@ class ReleasedTests(RemapTestCase):
             worker.join()
             go("after")
             """)
+
+    def test_code_that_exec_runs(self):
+        # As `python -m`, debuggers and consoles do, for as long as the program.
+        source = """
+            import functools, operator
+            def nested():
+                code = compile("go('nested')", "x", "exec")
+                exec(code, globals())
+            code = compile("go('exec()'); nested()", "x", "exec")
+            exec(code)
+            exec(code, globals=globals(), locals={})
+            go("after")
+            # Other C code is between them, or Python code where nobody knows it.
+            for i, call in enumerate((
+                    lambda: list(map(exec, [kept], [globals()])),
+                    lambda: operator.call(exec, kept, globals()),
+                    lambda: functools.partial(exec, kept, globals())(),
+                    lambda: exec(*[kept]),
+                    lambda: exec("go('source', 3)"))):
+                kept = compile(f"go({i}, 3)", "x", "exec")
+                call()
+                go(f"after {i}")
+            class Finalizes:
+                def __del__(self):
+                    go("finalizer", 3)
+            def f():
+                x = Finalizes()
+            exec(f.__code__)
+            go("after the finalizer")
+            """
+        self.check(source)
+        with tempfile.TemporaryDirectory() as directory:
+            path = pathlib.Path(directory, "program.py")
+            path.write_text(textwrap.dedent(self.prelude)
+                            + textwrap.dedent(source))
+            out = subprocess.run([sys.executable, "-B", "-s", "-m", "program"],
+                                 cwd=directory, text=True, capture_output=True)
+            self.assertEqual((out.stdout, out.stderr, out.returncode), ("", "", 0))
 
     def test_many_for_one_call(self):
         self.check("""

@@ -1439,6 +1439,54 @@ class DirectCallTests(SafetyTestCase):
             attempt(exec, X.__eq__.__code__, {K("__builtins__"): 1})
             ''')
 
+    def test_code_that_exec_runs(self):
+        # Nothing is kept for the frame that calls exec(); for others it is.
+        self.check_borrowing('''
+            code = compile("box and vanish(box)", "x", "exec")
+            nothing = compile("0", "x", "exec")
+            box = []
+            class X:
+                def __eq__(*a):
+                    if type(a[-1]) is Y:
+                        box.append(a[-1])
+                        del a
+                        exec(code, globals())
+                    return NotImplemented
+            def compare():
+                for i in range(3):
+                    exec(nothing, {})
+                    assert (X(),) == (Y(),)
+            compare()
+            exec(compile("compare(); assert (X(),) == (Y(),)", "x", "exec"))
+            class E:
+                __eq__ = functools.partial(exec, code)
+            def call_by_c_code():
+                namespace = {"box": [], "vanish": vanish}
+                y = [namespace, Y()]
+                namespace["box"].append(y[1])
+                for call in map, itertools.starmap:
+                    for _ in call(exec, [code], [namespace]) if call is map else (
+                            call(exec, [(code, namespace)])):
+                        junk()
+                attempt(operator.eq, (E(), Y()), (namespace, Y()))
+            call_by_c_code()
+            class Key(str):
+                __hash__ = str.__hash__
+                def __eq__(self, other):
+                    if other == "__builtins__":
+                        keys = [self]
+                        del self
+                        vanish(keys)
+                    return NotImplemented
+            def look_up_builtins():
+                exec(nothing, {Key("__builtins__"): 1})
+            attempt(look_up_builtins)
+            def f(a, *, b): pass
+            def miss_arguments():
+                exec(f.__code__)
+            attempt(miss_arguments)
+            ''')
+
     def test_argument_of_an_event(self):
         self.check_borrowing('''
             import sys
