@@ -6,7 +6,7 @@ iterating over or have half built, they must pass as they do in calm weather.
 
     python tests/fuzz/storm.py test_dict test_set          # these test files
     python tests/fuzz/storm.py --every 1 --seed 7 test_gc
-    python tests/fuzz/storm.py --list                      # the forty of the long run
+    python tests/fuzz/storm.py --list                      # those of the long run
     python tests/fuzz/storm.py                             # all of those
 
 Each file runs in a process of its own.  The seed and the number of swaps are
