@@ -588,6 +588,7 @@ pub struct Counts {
 }
 
 /// What was kept to undo the changes.
+#[derive(Default)]
 pub struct Committed {
     repairs: Vec<Repair>,
     _bases: Option<Owned>,

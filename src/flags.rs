@@ -5,6 +5,8 @@
 //!   over to what replaces the class, and so does the flag.
 //! * That a class is abstract: assigning `__abstractmethods__` derives it from the value
 //!   (`type_set_abstractmethods`, Objects/typeobject.c).
+//! * That instances of a class are called by a vectorcall: `update_one_slot()` in
+//!   Objects/typeobject.c takes the flag away when `__call__` changes, and gives it to none.
 //!
 //! Invariant: [`Flags::undo`] sets each flag as it was when it was planned, also before
 //! [`Flags::apply`].
@@ -16,6 +18,7 @@ use crate::scan::find_old_under;
 const COLLECTION: u64 = (1 << 5) | (1 << 6);
 const IMMUTABLE: u64 = 1 << 8;
 const ABSTRACT: u64 = 1 << 20;
+const VECTORCALL: u64 = 1 << 11;
 
 struct Change {
     class: Owned,
@@ -64,6 +67,10 @@ impl Flags {
             if let Some(is_abstract) = unsafe { becomes_abstract(pairs, class) } {
                 flags.change(class, ABSTRACT, if is_abstract { ABSTRACT } else { 0 })?;
             }
+            // SAFETY: as above.
+            if unsafe { find_old_under(pairs, (*class).tp_dict, &[c"__call__"]) }.is_some() {
+                flags.save_vectorcall(types, class)?;
+            }
         }
         Ok(flags)
     }
@@ -83,6 +90,22 @@ impl Flags {
             after,
         };
         push(&mut self.0, change)
+    }
+
+    /// The flags of a class and its subclasses, to be put back.
+    fn save_vectorcall(
+        &mut self,
+        types: &[*mut PyTypeObject],
+        base: *mut PyTypeObject,
+    ) -> Result<()> {
+        for &class in types {
+            // SAFETY: no Python code has run since the scan.
+            let (flags, inherits) = unsafe { ((*class).tp_flags, has_in_mro(class, base)) };
+            if inherits && flags & VECTORCALL != 0 {
+                self.change(class, VECTORCALL, VECTORCALL)?;
+            }
+        }
+        Ok(())
     }
 
     pub fn apply(&self) {

@@ -15,13 +15,14 @@ use crate::pairs::Pairs;
 /// What the transaction and the pairs held.
 struct Payload {
     committed: Committed,
-    old: Vec<Owned>,
+    objects: Vec<Owned>,
 }
 
 /// Room for what will be kept, made while failure is still possible.
 pub struct Kept(Option<(*mut _PyRemap_Kept, *mut Payload, Vec<Owned>)>);
 
 impl Kept {
+    /// For the calls that are under way now: no Python code may run until [`Kept::finish`].
     pub fn prepare(pairs: &Pairs) -> Result<Self> {
         let mut node = std::ptr::null_mut();
         // SAFETY: `node` is written.
@@ -31,8 +32,8 @@ impl Kept {
         }
         // SAFETY: the layout is not empty.
         let payload = unsafe { alloc(Layout::new::<Payload>()) }.cast::<Payload>();
-        let mut old = Vec::new();
-        if payload.is_null() || old.try_reserve_exact(pairs.len()).is_err() {
+        let mut objects = Vec::new();
+        if payload.is_null() || objects.try_reserve_exact(pairs.len()).is_err() {
             // SAFETY: gives both back unused.
             unsafe {
                 if !payload.is_null() {
@@ -42,17 +43,44 @@ impl Kept {
             }
             return no_memory();
         }
-        Ok(Self(Some((node, payload, old))))
+        Ok(Self(Some((node, payload, objects))))
     }
 
     /// Keeps what must be kept, and drops the rest: finalizers may run.
     pub fn finish(mut self, mut committed: Committed, pairs: Pairs) {
-        let Some((node, payload, mut old)) = self.0.take() else {
+        if self.0.is_none() {
             committed.drop_kept();
             return;
+        }
+        self.keep(committed, pairs.pairs.into_iter().map(|pair| pair.old));
+    }
+
+    /// After a change that was undone: other threads may have borrowed what took the places of the
+    /// old objects, from a tuple for instance, while Python code ran in the repair.
+    pub fn finish_undone(pairs: Pairs) {
+        // SAFETY: the exception that is set is put back.
+        let exception = unsafe { PyErr_GetRaisedException() };
+        match Self::prepare(&pairs) {
+            Ok(Self(None)) => {}
+            Ok(mut kept) => {
+                let replacements = pairs.pairs.into_iter().map(|pair| pair.new);
+                kept.keep(Committed::default(), replacements);
+            }
+            // No memory to remember until when: for ever.
+            Err(Raised) => pairs.pairs.into_iter().for_each(|pair| {
+                let _ = pair.new.into_ptr();
+            }),
+        }
+        // SAFETY: owned since it was taken; another one is dropped.
+        unsafe { PyErr_SetRaisedException(exception) };
+    }
+
+    fn keep(&mut self, committed: Committed, kept: impl Iterator<Item = Owned>) {
+        let Some((node, payload, mut objects)) = self.0.take() else {
+            return;
         };
-        old.extend(pairs.pairs.into_iter().map(|pair| pair.old));
-        let value = Payload { committed, old };
+        objects.extend(kept);
+        let value = Payload { committed, objects };
         // SAFETY: `payload` has the layout of the value and belongs to the node from here on.
         unsafe {
             payload.write(value);
@@ -93,18 +121,18 @@ struct Counter<'a> {
 }
 
 unsafe extern "C" fn count(payload: *mut c_void, arg: *mut c_void) {
-    // SAFETY: `arg` is the `Counter`; what is kept was written by `Kept::finish`.
+    // SAFETY: `arg` is the `Counter`; what is kept was written by `Kept::keep`.
     let (counter, payload) =
         unsafe { (&mut *arg.cast::<Counter<'_>>(), &*payload.cast::<Payload>()) };
-    for old in &payload.old {
-        if let Some(pair) = counter.pairs.find(old.as_ptr()) {
+    for object in &payload.objects {
+        if let Some(pair) = counter.pairs.find(object.as_ptr()) {
             counter.counts[pair] += 1;
         }
     }
 }
 
 unsafe extern "C" fn release(payload: *mut c_void) {
-    // SAFETY: written by `Kept::finish` with the layout of a box, and released once.
+    // SAFETY: written by `Kept::keep` with the layout of a box, and released once.
     let mut payload = unsafe { Box::from_raw(payload.cast::<Payload>()) };
     payload.committed.drop_kept();
 }

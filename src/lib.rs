@@ -83,14 +83,14 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
     let findings = scan::scan(&pairs)?;
     clock.lap();
     let plan = plan::plan(&pairs, findings, refusals, strict)?;
-    let kept = kept::Kept::prepare(&pairs)?;
     clock.lap();
-    let applied = apply::apply(&pairs, &plan)?;
-    clock.lap();
-    let repaired = repair::repair(applied)?;
-    let draft = finish::Draft::new(result_type, &repaired.counts(), &pairs, &plan)?;
-    clock.lap();
-    let committed = repaired.commit();
+    let Ok((committed, kept, draft)) = change(&pairs, &plan, &mut clock, result_type) else {
+        drop(exclusive);
+        // Finalizers may run from here on.
+        drop(plan);
+        kept::Kept::finish_undone(pairs);
+        return Err(Raised);
+    };
     let unfinished = finish::Unfinished {
         pairs,
         plan,
@@ -99,6 +99,22 @@ fn run(mapping: Object, strict: bool, result_type: *mut PyTypeObject) -> Result<
         exclusive,
     };
     Ok(unfinished.finish(clock, draft))
+}
+
+/// The phases that write. After an error all is as it was.
+fn change(
+    pairs: &pairs::Pairs,
+    plan: &plan::Plan,
+    clock: &mut Clock,
+    result_type: *mut PyTypeObject,
+) -> Result<(apply::Committed, kept::Kept, finish::Draft)> {
+    let applied = apply::apply(pairs, plan)?;
+    clock.lap();
+    let repaired = repair::repair(applied)?;
+    let draft = finish::Draft::new(result_type, &repaired.counts(), pairs, plan)?;
+    let kept = kept::Kept::prepare(pairs)?;
+    clock.lap();
+    Ok((repaired.commit(), kept, draft))
 }
 
 const PHASES: [&CStr; 5] = [c"scan", c"plan", c"apply", c"repair", c"finish"];

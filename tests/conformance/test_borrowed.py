@@ -733,6 +733,76 @@ class AliveTests(RemapTestCase):
 
 
 @no_leak_check("programs of their own")
+class UndoneTests(RemapTestCase):
+    """Another thread borrows a replacement, and the change is undone."""
+
+    prelude = """
+        import gc, threading
+        armed = False
+        repairing, finish, undone, ready = [threading.Event() for _ in range(4)]
+        class Old: pass
+        class New:
+            def __del__(self):
+                freed.append(undone.is_set())
+        class Key:
+            def __init__(self, value):
+                self.value = value
+            def __hash__(self):
+                if armed and threading.current_thread() is threading.main_thread():
+                    repairing.set()
+                    finish.wait()
+                    raise ZeroDivisionError
+                return 1
+        class Waits:
+            def __eq__(self, other):
+                seen.append(type(other).__name__)
+                del other
+                finish.set()
+                undone.wait()
+                return NotImplemented
+        def compare():
+            ready.set()
+            repairing.wait()
+            seen.append((Waits(),) == t)
+        class First:
+            def __eq__(self, other):
+                ready.set()
+                repairing.wait()
+                return True
+        old = Old()
+        t, two = (old,), (1, old)
+        table = {Key(old): 1}
+        seen, freed = [], []
+        """
+
+    def check(self, target):
+        out = run_script(self, textwrap.dedent(self.prelude) + textwrap.dedent(f"""
+            thread = threading.Thread(target={target})
+            thread.start()
+            ready.wait()
+            armed = True
+            try:
+                gc.remap([(old, New())])
+            except ZeroDivisionError:
+                pass
+            armed = False
+            gc.collect()
+            back = type(t[0]) is Old and next(iter(table)) in table
+            undone.set()
+            thread.join()
+            gc.collect()
+            # Not before, and not never.
+            print(back, seen, freed)
+            """))
+        self.assertEqual(out, "True ['New', False] [True]\n")
+
+    def test_call_that_begins_in_the_repair(self):
+        self.check("compare")
+
+    def test_call_that_is_under_way(self):
+        self.check("lambda: seen.append((First(), Waits()) == two)")
+
+
 class ReleasedTests(RemapTestCase):
     """Nothing is kept longer than until a call has returned."""
 

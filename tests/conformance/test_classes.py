@@ -5,6 +5,7 @@ import abc
 import collections.abc
 import dataclasses
 import enum
+import functools
 import gc
 import random
 import types
@@ -698,8 +699,50 @@ class SuperTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual(s.f(), "new")
 
+    def test_super_object_bound_to_another_object(self):
+        Base = make("Base", f=lambda self: self)
+        C = make("C", (Base,))
+        pairs = Pairs(C(), C())
+        s = super(C, pairs.old)
+        self.remap(pairs)
+        self.assertIs(s.f(), pairs.new)
+        # Names are looked up in the MRO of the class that it was bound to.
+        for new in make("D", (C, make("E", (Base,), f=returns("e"))))(), Thing("x"):
+            pairs = Pairs(C(), new)
+            s = super(C, pairs.old)
+            self.remap(pairs, left_behind=(1,))
+            self.assertIs(s.f(), s.__self__)
+            self.assertIs(type(s.__self__), s.__self_class__)
+        # Bound to a class.
+        pairs = Pairs(make("C1", (Base,)), make("C2", (Base,)))
+        s = super(Base, pairs.old)
+        self.remap(pairs)
+        self.assertEqual((s.__self__, s.__self_class__), (pairs.new, pairs.new))
+
 
 class CacheTests(RemapTestCase):
+
+    def test_vectorcall_after_an_undone_remap(self):
+        class Raises:
+            def __init__(self, value):
+                self.value = value
+            def __hash__(self):
+                if armed:
+                    raise ZeroDivisionError
+                return 1
+        armed = False
+        P = make("P", (functools.partial,), __call__=functools.partial.__call__)
+        Q = make("Q", (P,))
+        pairs = Pairs(P.__dict__["__call__"], lambda self: "new")
+        table = {Raises(pairs.old): 1}
+        flags = P.__flags__, Q.__flags__
+        armed = True
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap(pairs.list)
+        armed = False
+        self.assertEqual((P.__flags__, Q.__flags__), flags)
+        self.assertEqual((P(len)([1]), Q(len)([1])), (1, 1))
+        del table
 
     def test_method_cache(self):
         pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))

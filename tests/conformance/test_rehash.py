@@ -8,6 +8,8 @@ import collections
 import dataclasses
 import functools
 import gc
+import sys
+import time
 import typing
 
 from support import Key, Pairs, RemapTestCase, Thing, fresh_str, main
@@ -117,6 +119,38 @@ class DepthTests(RemapTestCase):
         self.assertDictSound(d)
         self.assertSetSound(s)
         self.assertEqual(result.collisions, 0)
+
+    def test_a_struct_sequence_that_c_code_makes(self):
+        class Error(Exception):
+            def __init__(self, value):
+                self.value = value
+            def __hash__(self):
+                return hash(self.value)
+            def __eq__(self, other):
+                return type(other) is Error and self.value == other.value
+        class Dies:
+            def __init__(self, value):
+                self.value = value
+            def __del__(self):
+                raise Error(self.value)
+        pairs = Pairs.things()
+        saved = []
+        self.addCleanup(setattr, sys, "unraisablehook", sys.unraisablehook)
+        sys.unraisablehook = saved.append
+        Dies(pairs.old)
+        table = {saved[0]: 1}
+        saved[0].exc_value.__traceback__ = None
+        self.remap(pairs, rehashed=1)
+        self.assertIn(saved[0], table)
+        old = sys.get_asyncgen_hooks()
+        self.addCleanup(sys.set_asyncgen_hooks, *old)
+        pairs = Pairs(lambda x: x, lambda x: 2)
+        sys.set_asyncgen_hooks(pairs.old, pairs.old)
+        hooks = sys.get_asyncgen_hooks()
+        sys.set_asyncgen_hooks(*old)
+        self.remap(pairs)
+        self.assertEqual(tuple(hooks), (pairs.new, pairs.new))
+        self.assertFalse(gc.is_tracked(time.localtime()))
 
     def test_a_linked_list_of_tuples(self):
         # As many levels as cells: a walk of the heap for each would not end.
