@@ -163,8 +163,10 @@ def run_here(options):
     storm.start()
     try:
         # A second try would hide what the storm does.  TestLeaks of test_csv counts
-        # all references, also of what is kept until C code has returned.
-        sys.argv[1:] = ["--ignore", "TestLeaks", *options.files]
+        # all references, also of what is kept until C code has returned.  Another one
+        # puts a len() into builtins that takes no list: the storm could not choose.
+        sys.argv[1:] = ["--ignore", "TestLeaks",
+                        "--ignore", "test_lru_reentrancy_with_len", *options.files]
         main()
     finally:
         signal.setitimer(signal.ITIMER_PROF, 0)
