@@ -1581,39 +1581,73 @@ class DirectCallTests(SafetyTestCase):
             ''')
 
     def test_line_that_is_set_below_c_code(self):
+        # Of two calls that have another number of entries on the stack below them,
+        # one looks like the other.
         self.check_borrowing('''
             import sys
-            def trace():
-                def local(frame, event, arg):
-                    if event == "line" and not done:
-                        lower[0].f_lineno = 1
-                        done.append(1)
-                    return local
-                def body():
-                    x = 1
-                lower[0].f_trace = lambda *args: None
-                sys.settrace(lambda *args: local)
-                body()
+            def caller(call, x, y, a=0, b=0, cond=0):
+                return (print(
+                    a,
+                    b +
+                    b) if cond else call(
+                    x,
+                    y))
+            target = caller.__code__.co_firstlineno + 4
+            def work(*args):
+                pass
+                remap((old.pop(), new.pop()))
+            def tracer(frame, event, arg):
+                if event == "line" and frame.f_code is work.__code__ and not refused:
+                    below = frame.f_back
+                    below.f_trace = tracer
+                    try:
+                        below.f_lineno = target
+                    except ValueError as e:
+                        refused.append(str(e))
+                return tracer
+            class P(functools.partial): pass
+            for make in (lambda: P(work)), (lambda: types.MethodType(P(work), 1)):
+                refused = []
+                old, new = [make()], [make()]
+                args = [old[0], 1, 2]
+                sys.settrace(tracer)
+                caller(args.pop(0), args.pop(0), args.pop(0))
                 sys.settrace(None)
-            class X:
-                def __eq__(self, other):
-                    if other == "name":
-                        lower.append(sys._getframe(1))
-                        box = [self, 1]
-                        box.pop()
-                        del self
-                        remap((box.pop(), New()))
-                        trace()
-                        gc.collect()
-                        junk()
-                    return NotImplemented
-            lower, done = [], []
-            holder = [(X(),)]
-            class Names:
-                __getitem__ = holder.pop().__contains__
-            exec(compile("1\\nname\\n2", "x", "exec"), {}, Names())
-            assert done
+                assert refused == ["can't jump while the frame is in a call of C code"]
+                junk()
             ''')
+
+    def test_code_that_c_code_runs_without_a_frame(self):
+        # At the end of the interpreter, by a finalizer.
+        script = '''
+            import sys, warnings
+            warnings.simplefilter("ignore")
+            def go():
+                if box:
+                    vanish(box)
+                    print("gone")
+            # For as long as the namespace of this script is cleared.
+            box = []
+            names = {**globals(), "box": box, "print": print,
+                     "__builtins__": __builtins__}
+            for name in "remap", "junk", "vanish", "go":
+                names[name] = type(go)(names[name].__code__, names)
+            class Old:
+                __getitem__ = functools.partial(%s, %s, names)
+            old = Old()
+            box.append(old)
+            class Dies:
+                __del__ = functools.partial(operator.itemgetter({}, {}), old)
+            del old
+            sys.modules["dies"] = Dies()
+            del box, Old
+            '''
+        script = "".join(map(textwrap.dedent, (self.prelude, self.borrowing, script)))
+        for call, code in (("exec", 'compile("go()", "x", "exec")'),
+                           ("exec", '"go()"'),
+                           ("eval", 'compile("go()", "x", "eval")')):
+            with self.subTest(call=call, code=code):
+                self.assertEqual(run_script(self, script % (call, code)), "gone\n")
 
     def test_old_objects_go_when_a_thread_does(self):
         self.check("""

@@ -16,6 +16,7 @@ engine panic.  If it is, each of its remaps is made again in a process of its ow
 The seed and the numbers of the remaps that fail are printed.
 """
 
+import _queue
 import _thread
 import argparse
 import collections
@@ -66,6 +67,9 @@ NOT_REPLACED = [warnings._warn_unawaited_coroutine, *(
 UNSAFE_MODULES = ("_test", "_xxtest", "_ctypes", "faulthandler", "_signal")
 UNSAFE = [os.abort, os.kill, os.killpg, os.fork, os.forkpty, os.execv, os.execve,
           os._exit, time.pthread_getcpuclockid]
+
+# Nor by methods that may wait for ever.
+MAY_WAIT = _thread.LockType, _queue.SimpleQueue
 
 KINDS = ("int", "list", "function", "class", "same type", "subclass",
          "str", "dict", "instance")
@@ -177,6 +181,8 @@ def replacement(old, kind, others):
 def unsafe(x):
     if type(x) is not types.BuiltinFunctionType:
         return False
+    if type(x.__self__) in MAY_WAIT:
+        return True
     module = x.__module__
     return any(x is y for y in UNSAFE) or (
         type(module) is str and module.startswith(UNSAFE_MODULES))
