@@ -32,6 +32,25 @@ def loop(obj, count=100):
     return result
 
 
+def undone(test, pairs):
+    """A remap that fails when all references have been changed."""
+    class Key:
+        def __init__(self, value):
+            self.value = value
+
+        def __hash__(self):
+            if armed:
+                raise ZeroDivisionError
+            return 1
+    armed = False
+    table = {Key(pairs[0][0]): 1}
+    armed = True
+    with test.assertRaises(ZeroDivisionError):
+        gc.remap(pairs)
+    armed = False
+    test.assertEqual(len(table), 1)
+
+
 class InstanceTests(RemapTestCase):
 
     def test_instances_become_instances_of_the_new_class(self):
@@ -723,26 +742,13 @@ class SuperTests(RemapTestCase):
 class CacheTests(RemapTestCase):
 
     def test_vectorcall_after_an_undone_remap(self):
-        class Raises:
-            def __init__(self, value):
-                self.value = value
-            def __hash__(self):
-                if armed:
-                    raise ZeroDivisionError
-                return 1
-        armed = False
         P = make("P", (functools.partial,), __call__=functools.partial.__call__)
         Q = make("Q", (P,))
         pairs = Pairs(P.__dict__["__call__"], lambda self: "new")
-        table = {Raises(pairs.old): 1}
         flags = P.__flags__, Q.__flags__
-        armed = True
-        with self.assertRaises(ZeroDivisionError):
-            gc.remap(pairs.list)
-        armed = False
+        undone(self, pairs.list)
         self.assertEqual((P.__flags__, Q.__flags__), flags)
         self.assertEqual((P(len)([1]), Q(len)([1])), (1, 1))
-        del table
 
     def test_method_cache(self):
         pairs = Pairs(make("A", f=returns(1)), make("B", f=returns(2)))
@@ -1404,23 +1410,8 @@ class AliasTests(RemapTestCase):
         T = typing.TypeVar("T")
         alias = list[T]
         parameters = alias.__parameters__
-
-        class Key:
-            def __init__(self, value):
-                self.value = value
-
-            def __hash__(self):
-                if armed:
-                    raise ZeroDivisionError
-                return 1
-        armed = False
-        table = {Key(T): 1}
-        armed = True
-        with self.assertRaises(ZeroDivisionError):
-            gc.remap([(T, int)])
-        armed = False
+        undone(self, [(T, int)])
         self.assertIs(alias.__parameters__, parameters)
-        self.assertEqual(len(table), 1)
 
 
 if __name__ == "__main__":

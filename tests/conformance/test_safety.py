@@ -1462,12 +1462,10 @@ class DirectCallTests(SafetyTestCase):
             class E:
                 __eq__ = functools.partial(exec, code)
             def call_by_c_code():
-                namespace = {"box": [], "vanish": vanish}
-                y = [namespace, Y()]
-                namespace["box"].append(y[1])
-                for call in map, itertools.starmap:
-                    for _ in call(exec, [code], [namespace]) if call is map else (
-                            call(exec, [(code, namespace)])):
+                namespace = {"box": [Y()], "vanish": vanish}
+                for calls in (map(exec, [code], [namespace]),
+                              itertools.starmap(exec, [(code, namespace)])):
+                    for _ in calls:
                         junk()
                 attempt(operator.eq, (E(), Y()), (namespace, Y()))
             call_by_c_code()
