@@ -218,15 +218,24 @@ impl Transaction<'_> {
                 check(_PyType_SaveBases(class, new.as_ptr(), saved.as_ptr()))?;
             }
             self.saved_bases = Some(saved);
+            let (mut classes, mut new) = (Vec::new(), Vec::new());
             for bases in bases {
-                let class = bases.class.as_ptr();
-                if _PyType_SetBases(class.cast(), bases.new.as_ptr()) < 0 {
-                    // Not an exception of a metaclass's `mro()`.
-                    if PyErr_Occurred() == PyExc_TypeError {
-                        Refusals::annotate(&self.pairs.pairs[bases.pair], class)?;
-                    }
-                    return Err(Raised);
+                push(&mut classes, bases.class.as_ptr().cast())?;
+                push(&mut new, bases.new.as_ptr())?;
+            }
+            let mut failed = std::ptr::null_mut();
+            let count = classes.len() as isize;
+            if _PyType_SetBases(classes.as_mut_ptr(), new.as_mut_ptr(), count, &mut failed) < 0 {
+                let failed = Owned::from_new(failed.cast());
+                // Not an exception of a metaclass's `mro()`.
+                if let Ok(class) = failed
+                    && PyErr_Occurred() == PyExc_TypeError
+                {
+                    let of = |bases: &&Bases| bases.class.as_ptr() == class.as_ptr();
+                    let bases = bases.iter().find(of).unwrap_or(&bases[0]);
+                    Refusals::annotate(&self.pairs.pairs[bases.pair], class.as_ptr())?;
                 }
+                return Err(Raised);
             }
         }
         Ok(())

@@ -26,6 +26,7 @@ mod finish;
 mod flags;
 mod kept;
 mod left_behind;
+mod mro;
 mod pairs;
 mod plan;
 mod repair;

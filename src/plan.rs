@@ -13,6 +13,7 @@ use crate::ffi::*;
 use crate::flags::Flags;
 use crate::kept;
 use crate::left_behind::{Holders, LeftBehind, Place};
+use crate::mro::{Class, Conflict, Hierarchy};
 use crate::pairs::{Pair, Pairs};
 use crate::scan::{Findings, ROOTS};
 use crate::weakrefs::Following;
@@ -340,7 +341,8 @@ impl Classes {
         refusals: &mut Refusals,
         accepted: &mut [isize],
     ) -> Result<()> {
-        let mut tuples = ClassTuples::default();
+        let mut ready = Vec::new();
+        let mut new_bases = NewBases::default();
         for (index, &class) in types.iter().enumerate() {
             // SAFETY: no Python code has run since the scan.
             unsafe {
@@ -361,28 +363,82 @@ impl Classes {
                     self.excluded.insert(bases as usize, KEPT)?;
                     continue;
                 }
-                let replaced = pairs.find(class.cast()).is_some();
-                if replaced || refers_to_old(pairs, class, mro) {
-                    tuples.add(mro, class, has_new_ancestor(pairs, class))?;
-                }
+                push(&mut ready, class)?;
                 if refers_to_old(pairs, class, bases) {
-                    tuples.add(bases, class, true)?;
-                    self.bases(pairs, class, plan, refusals, accepted)?;
+                    new_bases.add(pairs, class, refusals)?;
                 }
             }
         }
+        new_bases.check_orders(pairs, &ready, refusals)?;
+        let mut tuples = ClassTuples::default();
+        for class in ready {
+            // SAFETY: no Python code has run since the scan.
+            unsafe {
+                let (bases, mro) = ((*class).tp_bases, (*class).tp_mro);
+                let changes = new_bases.changes(class);
+                if pairs.find(class.cast()).is_some() || refers_to_old(pairs, class, mro) {
+                    tuples.add(mro, class, new_bases.changes_mro(class))?;
+                }
+                if refers_to_old(pairs, class, bases) {
+                    tuples.add(bases, class, changes)?;
+                }
+                if !changes {
+                    continue;
+                }
+                if let Some(pair) = pairs.find((*class).tp_base.cast()) {
+                    accepted[pair] += 1;
+                }
+                self.rebased.insert(class as usize, 0)?;
+            }
+        }
+        new_bases.finish(&mut plan.bases)?;
         tuples.account(pairs, &mut self.excluded, accepted)
     }
+}
 
+/// The bases that classes are to have.
+#[derive(Default)]
+struct NewBases {
+    bases: Vec<Bases>,
+    /// Class to its index among them, or to [`STAYS`] or [`REFUSED`].
+    index: AddressMap,
+}
+
+/// A class on its way out, which cannot have its new bases and need not.
+const STAYS: u32 = u32::MAX;
+/// A class that cannot have its new bases.
+const REFUSED: u32 = u32::MAX - 1;
+
+impl NewBases {
+    /// The new bases of a class.
+    fn of(&self, class: *mut PyTypeObject) -> Option<&Bases> {
+        let index = self.index.get(class as usize)?;
+        self.bases.get(index as usize)
+    }
+
+    /// Does a class get other bases?
+    fn changes(&self, class: *mut PyTypeObject) -> bool {
+        self.of(class).is_some()
+    }
+
+    /// Does it, or one that it inherits from, and with them another MRO?
+    ///
+    /// # Safety
+    /// The class is alive and ready, and no Python code runs.
+    unsafe fn changes_mro(&self, class: *mut PyTypeObject) -> bool {
+        // SAFETY: by contract.
+        unsafe { items((*class).tp_mro) }.any(|ancestor| self.changes(ancestor.cast()))
+    }
+
+    /// A class with an old one among its bases.
+    ///
     /// # Safety
     /// `class` is alive and ready.
-    unsafe fn bases(
+    unsafe fn add(
         &mut self,
         pairs: &Pairs,
         class: *mut PyTypeObject,
-        plan: &mut Plan,
         refusals: &mut Refusals,
-        accepted: &mut [isize],
     ) -> Result<()> {
         // SAFETY: by contract; the new tuple owns what is put into it.
         unsafe {
@@ -400,33 +456,194 @@ impl Classes {
                 }
                 PyTuple_SetItem(new.as_ptr(), at, Owned::of(base).into_ptr());
             }
-            let Some(first) = first else {
+            let Some(pair) = first else {
                 return Ok(());
             };
-            if let Some(pair) = pairs.find((*class).tp_base.cast()) {
-                accepted[pair] += 1;
-            }
             if _PyType_CheckBases(class, new.as_ptr()) < 0 {
                 if pairs.find(class.cast()).is_some() {
-                    // It is on its way out itself, and may keep what it says of itself.
                     PyErr_Clear();
+                    self.index.insert(class as usize, STAYS)?;
                     return Ok(());
                 }
-                let about = About::reference(&pairs.pairs[first], Place::Object(class.cast()));
+                self.index.insert(class as usize, REFUSED)?;
+                let about = About::reference(&pairs.pairs[pair], Place::Object(class.cast()));
                 return refusals.note(-1, about);
             }
-            self.rebased.insert(class as usize, 0)?;
+            self.index.insert(class as usize, self.bases.len() as u32)?;
             push(
-                &mut plan.bases,
+                &mut self.bases,
                 Bases {
                     class: Owned::of(class.cast()),
                     new,
                     references,
-                    pair: first,
+                    pair,
                 },
             )
         }
     }
+
+    /// Will every class have an MRO? One on its way out that would have none, or because of which
+    /// another would have none, keeps its bases.
+    fn check_orders(
+        &mut self,
+        pairs: &Pairs,
+        classes: &[*mut PyTypeObject],
+        refusals: &mut Refusals,
+    ) -> Result<()> {
+        while !self.bases.is_empty() {
+            let conflicts = self.conflicts(pairs, classes)?;
+            let mut stays = false;
+            for (class, conflict) in &conflicts {
+                stays |= self.keep(pairs, *class, matches!(conflict, Conflict::Cycle))?;
+            }
+            if stays {
+                continue;
+            }
+            for (class, conflict) in conflicts {
+                self.refuse(pairs, class as *mut PyTypeObject, &conflict, refusals)?;
+            }
+            break;
+        }
+        Ok(())
+    }
+
+    /// The classes that would have no MRO.
+    fn conflicts(
+        &self,
+        pairs: &Pairs,
+        classes: &[*mut PyTypeObject],
+    ) -> Result<Vec<(usize, Conflict)>> {
+        // SAFETY: what is looked at is one of the classes, or a base of one.
+        let mut hierarchy = Hierarchy::new(|class| unsafe { self.describe(pairs, class) });
+        for &class in classes {
+            // SAFETY: no Python code has run since the scan.
+            if unsafe { self.changes_mro(class) } {
+                hierarchy.visit(class as usize)?;
+            }
+        }
+        Ok(hierarchy.conflicts)
+    }
+
+    /// # Safety
+    /// `class` is the address of one that is alive and ready, and no Python code runs.
+    unsafe fn describe(&self, pairs: &Pairs, class: usize) -> Result<Class> {
+        let class = class as *mut PyTypeObject;
+        // SAFETY: by contract, and so are its bases.
+        unsafe {
+            if self.index.get(class as usize) == Some(REFUSED) {
+                return Ok(Class::Own(Vec::new()));
+            }
+            if !self.changes_mro(class) {
+                return Ok(Class::Settled(addresses(items((*class).tp_mro))?));
+            }
+            let bases = addresses(self.bases_of(class))?;
+            let metatype = type_of(class.cast()).cast();
+            let metatype = match pairs.find(metatype) {
+                Some(pair) => pairs.pairs[pair].new.as_ptr(),
+                None => metatype,
+            };
+            if !is_type(metatype) || _PyType_HasOwnMro(metatype.cast()) != 0 {
+                return Ok(Class::Own(bases));
+            }
+            Ok(Class::Inherits(bases))
+        }
+    }
+
+    /// The bases that a class will have, borrowed.
+    ///
+    /// # Safety
+    /// The class is alive and ready, and no Python code runs.
+    unsafe fn bases_of(&self, class: *mut PyTypeObject) -> impl Iterator<Item = Object> {
+        // SAFETY: by contract; the new bases are owned.
+        unsafe {
+            items(match self.of(class) {
+                Some(bases) => bases.new.as_ptr(),
+                None => (*class).tp_bases,
+            })
+        }
+    }
+
+    /// Has a class on its way out keep its bases, for a conflict in this class: the class itself,
+    /// or else all that it would inherit from. False if there is none.
+    fn keep(&mut self, pairs: &Pairs, class: usize, cycle: bool) -> Result<bool> {
+        if !cycle && self.keep_one(pairs, class) {
+            return Ok(true);
+        }
+        let mut kept = false;
+        let mut seen = AddressMap::default();
+        let mut path = Vec::new();
+        push(&mut path, class)?;
+        while let Some(class) = path.pop() {
+            if seen.insert(class, 0)?.is_some() {
+                continue;
+            }
+            // SAFETY: the class is alive, as are those that it inherits from.
+            for base in unsafe { self.bases_of(class as *mut PyTypeObject) } {
+                push(&mut path, base as usize)?;
+            }
+            kept |= self.keep_one(pairs, class);
+        }
+        Ok(kept)
+    }
+
+    fn keep_one(&mut self, pairs: &Pairs, class: usize) -> bool {
+        let changes = self.changes(class as *mut PyTypeObject);
+        // The address is compared only.
+        let stays = changes && pairs.find(class as Object).is_some();
+        if stays {
+            self.index.replace(class, STAYS);
+        }
+        stays
+    }
+
+    fn refuse(
+        &self,
+        pairs: &Pairs,
+        class: *mut PyTypeObject,
+        conflict: &Conflict,
+        refusals: &mut Refusals,
+    ) -> Result<()> {
+        // SAFETY: the classes are alive, and no Python code has run since the scan.
+        unsafe {
+            match conflict {
+                Conflict::Cycle => _PyRemap_RaiseInheritanceCycle(class),
+                Conflict::Duplicate(base) => _PyRemap_RaiseDuplicateBase(class, *base as *mut _),
+                Conflict::Order(first) => {
+                    let classes = Owned::from_new(PyTuple_New(first.len() as isize))?;
+                    for (at, &class) in first.iter().enumerate() {
+                        let class = Owned::of(class as Object);
+                        PyTuple_SetItem(classes.as_ptr(), at as isize, class.into_ptr());
+                    }
+                    _PyRemap_RaiseNoMro(class, classes.as_ptr());
+                }
+            }
+            // Its own bases, or those of one that it inherits from.
+            let mut mro = items((*class).tp_mro);
+            let bases = mro.find_map(|ancestor| self.of(ancestor.cast()));
+            let bases = bases.expect("the MRO changes");
+            let pair = &pairs.pairs[bases.pair];
+            refusals.note(-1, About::reference(pair, Place::Object(class.cast())))
+        }
+    }
+
+    /// What is to be changed.
+    fn finish(self, plan: &mut Vec<Bases>) -> Result<()> {
+        let Self { bases, index } = self;
+        for (at, bases) in bases.into_iter().enumerate() {
+            if index.get(bases.class.as_ptr() as usize) == Some(at as u32) {
+                push(plan, bases)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn addresses(objects: impl Iterator<Item = Object>) -> Result<Vec<usize>> {
+    let mut addresses = Vec::new();
+    for object in objects {
+        push(&mut addresses, object as usize)?;
+    }
+    Ok(addresses)
 }
 
 /// Does a tuple of a class refer to an old class other than itself?
@@ -436,21 +653,6 @@ impl Classes {
 unsafe fn refers_to_old(pairs: &Pairs, class: *mut PyTypeObject, tuple: Object) -> bool {
     // SAFETY: by contract.
     unsafe { items(tuple) }.any(|item| item != class.cast() && pairs.find(item).is_some())
-}
-
-/// Does a class, or one that it inherits from, get new bases, and with them a new MRO?
-///
-/// # Safety
-/// The class is alive and ready, and no Python code runs.
-unsafe fn has_new_ancestor(pairs: &Pairs, class: *mut PyTypeObject) -> bool {
-    // SAFETY: by contract; the items of an MRO are types.
-    unsafe {
-        items((*class).tp_mro).any(|ancestor| {
-            let ancestor = ancestor.cast::<PyTypeObject>();
-            let bases = (*ancestor).tp_bases;
-            !bases.is_null() && refers_to_old(pairs, ancestor, bases)
-        })
-    }
 }
 
 /// The items of a tuple, borrowed.

@@ -13,7 +13,7 @@ import typing
 import weakref
 
 from support import (Pairs, RemapTestCase, Thing, external_refcounts, main,
-                     own_references)
+                     own_references, run_script)
 
 
 def make(name, bases=(), /, **namespace):
@@ -467,6 +467,57 @@ class BasesTests(RemapTestCase):
         self.refused(pairs, TypeError, "duplicate|MRO|method resolution")
         self.assertEqual(C.__bases__, (pairs.old, pairs.new))
 
+    def test_duplicate_base_of_a_class_on_its_way_out(self):
+        pairs = Pairs(make("A"), make("B", f=returns(2)))
+        C = make("C", (pairs.old, pairs.new))
+        pairs.list.append((C, pairs.new))
+        holder = [C]
+        del C
+        result = gc.remap(pairs.list)
+        self.assertEqual(holder, [pairs.new])
+        self.assertEqual(pairs.old_at(1).__bases__, (pairs.old, pairs.new))
+        self.assertEqual(result.left_behind[1], 0)
+        # Its first base, its bases and its MRO.
+        self.assertEqual(result.left_behind[0], 3)
+
+    def test_order_of_a_class_on_its_way_out(self):
+        # A reload: B has become a subclass of A, and C inherits from it only.
+        old_a, old_b = make("A", f=returns(1)), make("B", f=returns(2))
+        old_c = make("C", (old_a, old_b))
+        new_a = make("A", f=returns(3))
+        new_b = make("B", (new_a,))
+        pairs = Pairs(old_a, new_a, old_b, new_b, old_c,
+                      make("C", (new_b,)))
+        Other = make("Other", (old_c,))
+        c, other = old_c(), Other()
+        del old_a, old_b, old_c
+        self.assertEqual((c.f(), other.f()), (1, 1))
+        gc.remap(pairs.list)
+        self.assertEqual((c.f(), other.f()), (3, 3))
+        self.assertIs(type(c), pairs.new_at(2))
+        self.assertEqual(Other.__mro__, (Other, pairs.new_at(2), new_b, new_a,
+                                         object))
+        self.assertEqual(pairs.old_at(2).__bases__,
+                         (pairs.old_at(0), pairs.old_at(1)))
+        self.assertEqual(pairs.old_at(0).__subclasses__(), [pairs.old_at(2)])
+
+    def test_order_because_of_a_class_on_its_way_out(self):
+        # N comes to inherit from C, which is replaced itself. C(B) or C(N) is
+        # a class by itself, but leaves none for N.
+        for circle in False, True:
+            with self.subTest(circle=circle):
+                A, B, D, E = make("A"), make("B"), make("D"), make("E")
+                C = make("C", (A,))
+                N = make("N", (B, E))
+                pairs = [(A, N if circle else B), (C, D), (E, C)]
+                gc.remap(pairs)
+                (A, _), (C, _), _ = pairs
+                self.assertEqual(C.__bases__, (A,))
+                self.assertEqual(C.__mro__, (C, A, object))
+                self.assertEqual(N.__mro__, (N, B, C, A, object))
+                self.assertEqual(A.__subclasses__(), [C])
+                self.assertEqual(C.__subclasses__(), [N])
+
     def test_cycle_of_bases(self):
         # class B(A), and every A becomes B: B would be its own base.
         pairs = Pairs()
@@ -548,6 +599,64 @@ class BasesTests(RemapTestCase):
         self.assertEqual(C.__mro__,
                          (C, pairs.new_at(0), pairs.new_at(1), object))
         self.assertEqual((c.f(), c.g()), (3, 4))
+
+    def test_no_order_on_the_way(self):
+        # One after the other, X and Y would disagree for a while.
+        A, B = make("A", f=returns(1)), make("B", f=returns(2))
+        X, Y = make("X", (A, B)), make("Y", (A, B))
+        Z = make("Z", (X, Y))
+        pairs = Pairs.swap(A, B)
+        del A, B
+        z = Z()
+        for _ in range(2):
+            self.assertEqual(z.f(), 1)
+            self.remap(pairs)
+            self.assertEqual(Z.__mro__, (Z, X, Y, pairs.new, pairs.old, object))
+            self.assertEqual(z.f(), 2)
+            for base in pairs.old, pairs.new:
+                self.assertEqual(base.__subclasses__(), [X, Y])
+            self.remap(pairs)
+            self.assertEqual(Z.__mro__, (Z, X, Y, pairs.old, pairs.new, object))
+
+    def test_no_cycle_on_the_way(self):
+        E, X, Z = make("E", f=returns(1)), make("X"), make("Z", f=returns(2))
+        E = make("E", (X,))
+        L = make("L", (E,))
+        K = make("K", (L,))
+        N = make("N", (K,))
+        pairs = Pairs(X, N, L, Z)
+        del X, L
+        gc.remap(pairs.list)
+        self.assertEqual(E.__mro__, (E, N, K, Z, object))
+        self.assertEqual(K.__subclasses__(), [N])
+        self.assertEqual(N.__subclasses__(), [E])
+        self.assertEqual(E().f(), 2)
+
+    def test_all_orders_are_said(self):
+        A, B = make("A"), make("B")
+        C, D = make("C", (A, B)), make("D", (B, A))
+        with self.assertRaises(TypeError) as caught:
+            gc.remap([(A, B)])
+        text = "\n".join([str(caught.exception),
+                          *getattr(caught.exception, "__notes__", ())])
+        for name in "C", "D":
+            self.assertIn(
+                f"class '{name}' would have the duplicate base class 'B'",
+                text)
+        self.assertEqual(caught.exception.holder in (C, D), True)
+
+    def test_order_of_a_subclass(self):
+        # Neither X nor Y is wrong by itself.
+        A, B, A2 = make("A"), make("B"), make("A2")
+        X, Y = make("X", (A, B)), make("Y", (B, A2))
+        Z = make("Z", (X, Y))
+        pairs = [(A, A2)]
+        with self.assertRaisesRegex(
+                TypeError, "'Z' would have no consistent.*first: A2, B"
+                ) as caught:
+            gc.remap(pairs)
+        self.assertIs(caught.exception.holder, Z)
+        self.assertEqual(X.__mro__, (X, A, B, object))
 
     def test_base_and_subclass_at_once(self):
         # The usual reload: both classes were written again.
@@ -1341,6 +1450,126 @@ class RollbackTests(RemapTestCase):
         self.assertEqual(Y.__mro__, (Y, A, object))
         self.assertEqual(A.__subclasses__(), [Y, W])
         self.assertEqual((B.__subclasses__(), Z.__subclasses__()), ([], []))
+
+
+    def test_audit_hook_that_forbids_bases(self):
+        out = run_script(self, """
+            import gc, sys
+            class Other: pass
+            class A: f = 1
+            class B: f = 2
+            class First(A): pass
+            class Last(A): pass
+            def hook(event, args):
+                if event == "object.__setattr__" and armed:
+                    armed.clear()
+                    Last.__bases__ = (Other,)
+                    type("Made", (First,), {})
+                    raise PermissionError(args[1])
+            armed = []
+            sys.addaudithook(hook)
+            pairs = [(A, B)]
+            armed.append(1)
+            try:
+                gc.remap(pairs)
+            except PermissionError as e:
+                print(e)
+            for cls in First, Last, *First.__subclasses__():
+                print(cls.f, cls.__mro__ == (*type.mro(cls),))
+            print([cls.__name__ for cls in pairs[0][0].__subclasses__()])
+            """)
+        self.assertEqual(out.splitlines(), [
+            "__bases__", "1 True", "1 True", "1 True",
+            "['First', 'Last']"])
+
+
+class MroWindowTests(RemapTestCase):
+    """A mro() runs when classes have their new bases, and some not yet the
+    MROs that belong to them."""
+
+    def setUp(self):
+        class M(type):
+            def mro(cls):
+                if self.act:
+                    self.act()
+                return super().mro()
+        class A:
+            f = 1
+        class B:
+            f = 2
+        self.act = None
+        class First(A, metaclass=M): pass
+        class Last(A): pass
+        class Below(Last): pass
+        self.classes = First, Last, Below
+        self.objects = [C() for C in self.classes]
+        self.look_up(1)
+        self.pairs = Pairs(A, B)
+
+    def remap_and_act(self, act):
+        """Act in a mro(), and look at the classes afterwards."""
+        self.act = act
+        gc.remap(self.pairs.list)
+        self.act = None
+        for C in self.classes:
+            self.assertEqual(C.__mro__, (*type.mro(C),))
+            self.assertIs(C.__mro__[-2], self.pairs.new)
+
+    def look_up(self, *expected):
+        for C, o in zip(self.classes, self.objects):
+            for _ in range(50):
+                self.assertIn(C.f, expected)
+                self.assertIn(o.f, expected)
+                hasattr(C, "missing")
+
+    def test_attributes_of_both_bases(self):
+        def act():
+            values = [self.pairs.old.f, self.pairs.new.f]
+            for n in range(10):
+                self.look_up(*values)
+                for at, cls in enumerate((self.pairs.old, self.pairs.new)):
+                    values[at] = cls.f = f"{n} of {at}"
+                    self.look_up(*values)
+                self.pairs.new.missing = 1
+                self.look_up(*values)
+                del self.pairs.new.missing
+        self.remap_and_act(act)
+        self.look_up("9 of 1")
+        self.pairs.new.f = 7
+        self.look_up(7)
+
+    def test_special_methods_of_both_bases(self):
+        def act():
+            for base in self.pairs.old, self.pairs.new:
+                base.__len__ = lambda self: 3
+                base.__call__ = lambda self: 4
+        self.remap_and_act(act)
+        for o in self.objects:
+            self.assertEqual((len(o), o()), (3, 4))
+        del self.pairs.new.__len__
+        for o in self.objects:
+            self.assertRaises(TypeError, len, o)
+
+    def test_classes_made_meanwhile(self):
+        made = []
+        def act():
+            if len(made) < 10:
+                made.append(type("Made", self.classes[1:2], {}))
+                self.assertIn(made[-1].f, (1, 2))
+        self.remap_and_act(act)
+        self.assertTrue(made)
+        for C in made:
+            self.assertEqual(C.__mro__, (C, self.classes[1], self.pairs.new,
+                                         object))
+            self.assertEqual(C.f, 2)
+        self.pairs.new.f = 7
+        self.assertEqual([C.f for C in made], [7] * len(made))
+
+    def test_lookups_are_cached_again(self):
+        self.remap_and_act(lambda: None)
+        for value in range(5):
+            self.pairs.new.f = value
+            self.look_up(value)
 
 
 class ReplacedMetaclassTests(RemapTestCase):

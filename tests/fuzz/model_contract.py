@@ -146,11 +146,27 @@ def holds_itself(nodes, starts, through):
     return any([visit(n) for n in starts])
 
 
+def bases_of(nodes, n):
+    return [edge for edge in nodes[n][1][:2] if edge >= 0]
+
+
+def ancestors(nodes, n):
+    """The classes that one inherits from: itself only in a circle."""
+    found = set()
+    more = bases_of(nodes, n)
+    while more:
+        base = more.pop()
+        if base not in found:
+            found.add(base)
+            more += bases_of(nodes, base)
+    return found
+
+
 def linearised(nodes, n, below=()):
     """The MRO of a class; None if there is none."""
     if n in below:
         return None
-    bases = [edge for edge in nodes[n][1][:2] if edge >= 0]
+    bases = bases_of(nodes, n)
     rows = [linearised(nodes, base, (*below, n)) for base in bases]
     if None in rows or len({*bases}) < len(bases):
         return None
@@ -222,9 +238,39 @@ class Outcome:
             for letter, edge in zip(letters, edges):
                 if edge in self.changed:
                     self.field(n, name, letter, self.changed[edge])
-            if name in CLASSES and self.nodes[n][1][:2] != edges[:2]:
-                self.may_refuse |= n not in self.changed and (
-                    linearised(self.nodes, n) is None)
+        while self.orders():
+            pass
+
+    def orders(self):
+        """A class on its way out keeps bases with which it, or another, would
+        have no MRO; true if one does that did not."""
+        classes = [n for n, (name, _) in enumerate(self.before)
+                   if name in CLASSES]
+        conflicts = [n for n in classes if self.conflict(n)]
+        kept = False
+        for n in conflicts:
+            around = n in ancestors(self.nodes, n)
+            kept |= not around and self.keeps_bases(n) or any(
+                [self.keeps_bases(m) for m in (
+                    n, *sorted(ancestors(self.nodes, n)))])
+        self.may_refuse |= bool(conflicts) and not kept
+        return kept
+
+    def conflict(self, n):
+        """Has a class no MRO, and not because of one that it inherits from?"""
+        return linearised(self.nodes, n) is None and (
+            n in ancestors(self.nodes, n)
+            or all([linearised(self.nodes, base) is not None
+                    for base in bases_of(self.nodes, n)]))
+
+    def keeps_bases(self, n):
+        name, edges = self.nodes[n]
+        bases = self.before[n][1][:2]
+        if n not in self.changed or edges[:2] == bases:
+            return False
+        self.either[n] = [edges]
+        self.nodes[n] = (name, bases + edges[2:])
+        return True
 
     def field(self, n, name, letter, new):
         kind = self.nodes[new][0]
