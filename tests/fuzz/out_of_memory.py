@@ -309,6 +309,42 @@ def bases():
     return [[Old, New]], [kept, [c() for c in kept], {c: c for c in kept}]
 
 
+def orders():
+    """Bases in an order that changes in several classes at once; a class on
+    its way out keeps those that it has."""
+    class A:
+        def method(self):
+            return "A"
+
+    class B:
+        def method(self):
+            return "B"
+
+    class X(A, B):
+        pass
+
+    class Y(A, B):
+        pass
+
+    class Bottom(X, Y):
+        pass
+
+    class Merged:
+        pass
+
+    class Gone(A, Merged):
+        pass
+
+    class New:
+        pass
+
+    class Below(Gone):
+        pass
+    kept = [X, Y, Bottom, Below]
+    return [[A, B], [B, A], [Merged, B], [Gone, New]], [
+        kept, [c() for c in kept], {c: c for c in kept}]
+
+
 VARIABLE = contextvars.ContextVar("of the program")
 
 
@@ -339,8 +375,8 @@ def of_the_interpreter():
 
 
 CASES = {f.__name__: f
-         for f in (things, swap, classes, bases, functions, roots,
-                    more_things)}
+         for f in (things, swap, classes, bases, orders, functions,
+                    roots, more_things)}
 
 
 def reachable(root, without=()):
