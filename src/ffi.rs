@@ -156,17 +156,14 @@ pub unsafe fn is_exact(object: Object, kind: *mut PyTypeObject) -> bool {
     unsafe { type_of(object) == kind }
 }
 
-/// A list, dict or set, and not an instance of a subclass.
+/// Is it an object that has no hash, as lists, dicts, sets and deques, and instances of most data
+/// classes?
 ///
 /// # Safety
 /// See [`is_type`].
-pub unsafe fn is_mutable_container(object: Object) -> bool {
+pub unsafe fn is_unhashable(object: Object) -> bool {
     // SAFETY: by contract.
-    unsafe {
-        is_exact(object, &raw mut PyList_Type)
-            || is_exact(object, &raw mut PyDict_Type)
-            || is_exact(object, &raw mut PySet_Type)
-    }
+    unsafe { _PyRemap_HasNoHash(type_of(object)) != 0 }
 }
 
 /// # Safety

@@ -176,9 +176,14 @@ unsafe fn becomes_abstract(pairs: &Pairs, class: *mut PyTypeObject) -> Option<bo
     unsafe {
         let pair = find_old_under(pairs, (*class).tp_dict, &[c"__abstractmethods__"])?;
         let new = pairs.pairs[pair].new.as_ptr();
-        let known = is_exact(new, &raw mut PyFrozenSet_Type)
-            || is_exact(new, &raw mut PyTuple_Type)
-            || is_mutable_container(new);
+        let containers = [
+            &raw mut PyFrozenSet_Type,
+            &raw mut PySet_Type,
+            &raw mut PyTuple_Type,
+            &raw mut PyList_Type,
+            &raw mut PyDict_Type,
+        ];
+        let known = containers.into_iter().any(|kind| is_exact(new, kind));
         known.then(|| PyObject_IsTrue(new) == 1)
     }
 }

@@ -147,7 +147,7 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the `Edges` of the traversal, of which no reference is held across the inner
     // one. A referent is alive; its holder may be hashed by what is in it.
     unsafe {
-        if (*edges).depth < CONTAINER_DEPTH && is_mutable_container(object) {
+        if (*edges).depth < CONTAINER_DEPTH && is_unhashable(object) {
             match (*edges).entered.insert(object as usize, 0) {
                 Ok(None) => {
                     (*edges).depth += 1;

@@ -83,6 +83,11 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
                 depth = Depth::Untracked;
                 constants = true;
             }
+            let new = pair.new.as_ptr();
+            let constant = !is_tracked(old) || may_be_constant(old);
+            if constant && is_tracked(new) && !may_be_constant(new) {
+                _PyRemap_SetObjectsInConstants();
+            }
         }
     }
 
@@ -146,6 +151,10 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     for &(reference, _) in &findings.weak.following {
         findings.value_hashed.insert(reference as usize, 0)?;
         push(&mut members, reference)?;
+    }
+    // SAFETY: nothing is passed.
+    if unsafe { _PyRemap_HasObjectsInConstants() } != 0 {
+        depth = Depth::Untracked;
     }
     close_over_hashes(pairs, depth, members, &mut findings)?;
     Ok(findings)
@@ -699,8 +708,8 @@ impl<'a> Walk<'a> {
     }
 
     /// A `__hash__` written in Python may look into the `__dict__` of its instance, which is an
-    /// object of its own, and into the lists, dicts and sets that the instance holds: does one of
-    /// them hit?
+    /// object of its own, and into lists and other objects without a hash that the instance holds:
+    /// does one of them hit?
     ///
     /// # Safety
     /// `object` is alive.
@@ -777,14 +786,14 @@ const CLEAN: u32 = 1;
 /// One that was entered for the present object.
 const UNSETTLED: u32 = 2;
 
-/// How deep lists in lists are looked into.
+/// How deep objects without a hash in others are looked into.
 pub const CONTAINER_DEPTH: usize = 32;
 
 unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the list of `contained_hits`; a referent is alive.
     unsafe {
         let containers = &mut *arg.cast::<Vec<Object>>();
-        if is_mutable_container(object) && push(containers, object).is_err() {
+        if is_unhashable(object) && push(containers, object).is_err() {
             return -1;
         }
     }

@@ -172,6 +172,16 @@ class ItertoolsTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual(list(itertools.islice(it, 3)), [0, 5, 10])
 
+    def test_current_group(self):
+        pairs = Pairs.swap(itertools.groupby("aab"), itertools.groupby("xxy"))
+        groups = [next(pairs.old)[1], next(pairs.new)[1]]
+        self.remap(pairs)
+        self.assertEqual([[*group] for group in groups], [[], []])
+        self.assertEqual([[key, *group] for key, group in pairs.old],
+                         [["b", "b"]])
+        self.assertEqual([[key, *group] for key, group in pairs.new],
+                         [["y", "y"]])
+
     def test_groupby(self):
         pairs = Pairs(itertools.groupby([1, 1, 2]), itertools.groupby([5, 5]))
         next(pairs.new)

@@ -450,6 +450,26 @@ class TaskTests(RemapTestCase):
             asyncio.run(main())
         """)
 
+    def test_task_in_its_eager_step(self):
+        out = run_script(self, """
+            import asyncio, gc
+
+            async def other():
+                await asyncio.sleep(0)
+
+            async def main():
+                task = asyncio.create_task(other())
+                async def f():
+                    gc.remap([(asyncio.current_task(), task)])
+                    return 1
+                eager = asyncio.Task(f(), loop=asyncio.get_running_loop(),
+                                     eager_start=True)
+                print(eager.result(), asyncio.current_task() in (eager, task))
+                await asyncio.sleep(0)
+            asyncio.run(main())
+            """)
+        self.assertEqual(out, "1 False\n")
+
     def test_everything_of_a_running_program(self):
         run_script(self, """
             import asyncio, gc

@@ -12,7 +12,8 @@ import sys
 import time
 import typing
 
-from support import Key, Pairs, RemapTestCase, Thing, fresh_str, main
+from support import (Key, Pairs, RemapTestCase, Thing, fresh_str, main,
+                     run_script)
 
 
 class Slotted:
@@ -635,6 +636,81 @@ class HashOfTheClassTests(RemapTestCase):
         table = {outer.__code__: 1}
         self.remap(pairs)
         self.check_found(table)
+
+    def test_code_with_constants_that_no_compiler_makes(self):
+        def code(*constants):
+            return (lambda: 0).__code__.replace(co_consts=(None, *constants))
+        for nest in (lambda x: x, lambda x: (1, (x,)), lambda x: code(x),
+                     lambda x: frozenset([x])):
+            for kind in "thing", "class", "function":
+                with self.subTest(kind=kind):
+                    pairs = {"thing": Pairs.things,
+                             "class": lambda: Pairs(type("A", (), {}),
+                                                    type("B", (), {})),
+                             "function": lambda: Pairs(lambda: 1, lambda: 2),
+                             }[kind]()
+                    table = {code(nest(pairs.old)): 1}
+                    self.remap(pairs)
+                    self.check_found(table)
+                    self.assertIn(code(nest(pairs.new)), table)
+
+    def test_constant_that_becomes_an_object(self):
+        out = run_script(self, """
+            import gc
+            class Thing: pass
+            def code(constant):
+                return compile("1", "", "eval").replace(
+                    co_consts=(None, constant))
+            text = "".join(["of this ", "program"])
+            table = {i: None for i in range(1000)}
+            table[code(text)] = 1
+            pairs = [[text, Thing()]]
+            del text
+            gc.remap(pairs)
+            key = [*table][-1]
+            assert key.co_consts == (None, pairs[0][1]) and key in table
+            pairs[0][0] = Thing()
+            pairs[0].reverse()
+            gc.remap(pairs)
+            assert key.co_consts == (None, pairs[0][1]) and key in table
+            """)
+        self.assertEqual(out, "")
+
+    def test_hash_of_what_has_none(self):
+        class L(list): pass
+
+        class UserList(collections.UserList): pass
+
+        @dataclasses.dataclass
+        class Point:
+            x: object
+
+            def __iter__(self):
+                return iter([self.x])
+        class Key:
+            def __init__(self, held):
+                self.held = held
+
+            def __hash__(self):
+                return hash((*self.held,))
+
+            def __eq__(self, other):
+                return [*self.held] == [*other.held]
+        for make in (lambda x: [x], lambda x: {x: 1}, lambda x: {x},
+                     lambda x: collections.deque([x]),
+                     lambda x: collections.OrderedDict({x: 1}),
+                     lambda x: collections.Counter([x]),
+                     lambda x: collections.defaultdict(int, {x: 1}),
+                     lambda x: L([x]), lambda x: UserList([x]), Point,
+                     lambda x: collections.ChainMap({x: 1}),
+                     lambda x: {x: 1}.keys()):
+            pairs = Pairs.things()
+            key = Key(make(pairs.old))
+            with self.subTest(type=type(key.held)):
+                table = {key: 1}
+                self.remap(pairs)
+                self.assertIs([*key.held][0], pairs.new)
+                self.check_found(table)
 
     def test_mapping_itself(self):
         # Its references stay; its table must be right all the same.
