@@ -37,6 +37,7 @@ const LIST_SUBCLASS: u64 = 1 << 25;
 const TUPLE_SUBCLASS: u64 = 1 << 26;
 const HAVE_GC: u64 = 1 << 14;
 pub const HEAPTYPE: u64 = 1 << 9;
+pub const IMMUTABLETYPE: u64 = 1 << 8;
 const HAVE_TRAVERSE_CHANGE: u64 = 1 << 21;
 
 /// An owned reference.

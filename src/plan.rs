@@ -323,7 +323,7 @@ const KEPT: u32 = 1;
 struct Classes {
     /// The tuples that are the bases or the MRO of a class, and hold an old class
     /// ([`ACCOUNTED`], or [`KEPT`] if others hold them as well); the tables of subclasses, whose
-    /// weak references C code trusts; the namespaces of static types, which are immutable; and the
+    /// weak references C code trusts; the namespaces of immutable types; and the
     /// lists of what `repr()` is showing, which are about identity ([`KEPT`]).
     excluded: AddressMap,
     /// Namespace to the index of its class.
@@ -350,6 +350,9 @@ impl Classes {
                     ((*class).tp_bases, (*class).tp_mro, (*class).tp_dict);
                 if !namespace.is_null() {
                     self.namespaces.insert(namespace as usize, index as u32)?;
+                    if (*class).tp_flags & IMMUTABLETYPE != 0 {
+                        self.excluded.insert(namespace as usize, KEPT)?;
+                    }
                 }
                 let subclasses = (*class).tp_subclasses;
                 if !subclasses.is_null() {

@@ -1483,6 +1483,102 @@ class RollbackTests(RemapTestCase):
             "['First', 'Last']"])
 
 
+class NewTests(RemapTestCase):
+    """tp_new is not found by looking for __new__ in an MRO if that was made
+    from tp_new."""
+
+    def test_undone(self):
+        pairs = Pairs(make("A", __init__=self.init_of()),
+                      make("B", __init__=self.init_of(), __new__=self.new_of()))
+        X = make("X", (pairs.old,))
+        Below = make("Below", (X,))
+        self.assertEqual((X(5).x, Below(5).x), (5, 5))
+        undone(self, pairs.list)
+        self.assertEqual((X(5).x, Below(5).x), (5, 5))
+        self.assertRaises(TypeError, X, 1, 2)
+
+    def init_of(self):
+        def __init__(self, x=0):
+            self.x = x
+        return __init__
+
+    def new_of(self):
+        def __new__(cls, *args):
+            return object.__new__(cls)
+        return __new__
+
+    def test_base_without_it(self):
+        pairs = Pairs(make("A", __init__=self.init_of(), __new__=self.new_of()),
+                      make("B", __init__=self.init_of()))
+        X = make("X", (pairs.old,))
+        Below = make("Below", (X,))
+        Own = make("Own", (X,), __new__=self.new_of())
+        self.assertEqual((X(5).x, Below(5).x), (5, 5))
+        self.remap(pairs)
+        for C in X, Below, Own:
+            self.assertEqual(C(5).x, 5)
+        self.assertRaises(TypeError, make("Like", (pairs.new,)), 1, 2)
+        self.assertRaises(TypeError, X, 1, 2)
+        back = Pairs(pairs.new, pairs.old)
+        del pairs
+        self.remap(back)
+        self.assertEqual((X(5).x, Below(5).x, Own(5).x), (5, 5, 5))
+
+    def test_exception(self):
+        def __init__(self, a, b, c):
+            OSError.__init__(self, a)
+
+        def __new__(cls, *args):
+            return OSError.__new__(cls, *args)
+        pairs = Pairs(make("A", (OSError,), __init__=__init__),
+                      make("B", (OSError,), __init__=__init__, __new__=__new__))
+        X = make("X", (pairs.old,))
+        self.assertEqual((X(1, 2, 3).args, X(1, 2, 3).errno), ((1,), None))
+        undone(self, pairs.list)
+        self.assertEqual((X(1, 2, 3).args, X(1, 2, 3).errno), ((1,), None))
+
+    def test_vectorcall_of_a_subclass(self):
+        vectorcall = 1 << 11
+        pairs = Pairs(make("A", (types.GenericAlias,)),
+                      make("B", (types.GenericAlias,), __call__=returns(2)))
+        X = make("X", (pairs.old,))
+        flags = X.__flags__
+        self.assertTrue(flags & vectorcall)
+        undone(self, pairs.list)
+        self.assertEqual(X.__flags__ & vectorcall, flags & vectorcall)
+        self.assertEqual(X(list, int)(), [])
+        self.remap(pairs)
+        self.assertEqual(X(list, int)(), 2)
+
+
+class RegistrationTests(RemapTestCase):
+    """Of classes that become something that register() would refuse."""
+
+    def test_something_else(self):
+        class Base(abc.ABC): pass
+        pairs = Pairs(make("A"), lambda: 1)
+        Base.register(pairs.old)
+        Base.register(int)
+        self.remap(pairs)
+        self.assertTrue(issubclass(int, Base))
+        self.assertFalse(issubclass(str, Base))
+        self.assertFalse(isinstance([], Base))
+        Base.register(str)
+        self.assertTrue(issubclass(str, Base))
+
+    def test_circle(self):
+        class Base(abc.ABC): pass
+        class Sub(Base): pass
+        class Instance(Base): pass
+        pairs = Pairs(make("A"), Base)
+        Sub.register(pairs.old)
+        self.remap(pairs)
+        self.assertFalse(isinstance(1, Sub))
+        self.assertFalse(isinstance(1, Base))
+        self.assertTrue(isinstance(Instance(), Base))
+        self.assertFalse(issubclass(str, Base))
+
+
 class MroWindowTests(RemapTestCase):
     """A mro() runs when classes have their new bases, and some not yet the
     MROs that belong to them."""

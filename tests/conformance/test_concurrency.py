@@ -450,6 +450,36 @@ class TaskTests(RemapTestCase):
             asyncio.run(main())
         """)
 
+    def test_task_in_its_step(self):
+        out = run_script(self, """
+            import asyncio, gc
+
+            async def other():
+                await asyncio.sleep(0.01)
+                return "other"
+
+            async def main():
+                task = asyncio.create_task(other())
+                await asyncio.sleep(0)
+                pairs = []
+                async def f(end):
+                    pairs[:] = [(asyncio.current_task(), task)]
+                    gc.remap(pairs)
+                    end()
+                    return "f"
+                for end in lambda: None, lambda: 1 / 0:
+                    asyncio.create_task(f(end))
+                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)
+                    print(repr(pairs[0][0].exception() or
+                               pairs[0][0].result()))
+                print(await task)
+                print(asyncio.current_task() is not task)
+            asyncio.run(main())
+            """)
+        self.assertEqual(out.splitlines(), [
+            "'f'", "ZeroDivisionError('division by zero')", "other", "True"])
+
     def test_task_in_its_eager_step(self):
         out = run_script(self, """
             import asyncio, gc

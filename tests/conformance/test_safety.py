@@ -56,6 +56,23 @@ class SafetyTests(SafetyTestCase):
             assert look()[0] == look()[1] == vars(dict)["__doc__"] != doc
             """)
 
+    def test_values_of_the_namespace_of_an_immutable_type(self):
+        self.check("""
+            import array, collections
+            for cls in collections.deque, array.array:
+                assert cls.__flags__ & 1 << 8
+                for name in "__len__", "append":
+                    slot = vars(cls)[name]
+                    result = remap((slot, lambda self, x=1: 77))
+                    assert result.left_behind[0] >= 1, result
+                    assert vars(cls)[name] is not slot     # exempt, as a pair
+                o = cls("i") if cls is array.array else cls()
+                o.append(1)
+                class Sub(cls): pass
+                assert len(o) == o.__len__() == 1 and not len(Sub("i"[:cls is
+                    array.array]))
+            """)
+
     def test_module_through_which_a_traceback_finds_the_source(self):
         self.check('''
             import io, sys
@@ -934,6 +951,20 @@ class CircleTests(SafetyTestCase):
             circle(of(dict)(lambda d: types.MappingProxyType(d)), len,
                    hash, repr, iter, lambda m: m["a"], lambda m: m | {},
                    lambda m: m == {}, lambda m: "a" in m)
+            """)
+
+    def test_struct_sequences(self):
+        self.check("""
+            import os, sqlite3, time
+            cursor = sqlite3.connect(":memory:").execute("select 1 as a")
+            class Row(sqlite3.Row): pass
+            for make in (lambda x: time.struct_time((x,) * 9),
+                         lambda x: slice(time.struct_time((x,) * 9)),
+                         lambda x: (os.stat_result((x,) * 10),),
+                         lambda x: sqlite3.Row(cursor, (x,)),
+                         lambda x: Row(cursor, (x,))):
+                circle(of(object)(lambda x: make(x)), hash, lambda x: {x: 1},
+                       lambda x: x == x)
             """)
 
     def test_functions_on_functions(self):
