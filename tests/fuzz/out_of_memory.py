@@ -189,7 +189,7 @@ def more_holders_of(old):
     unbounded(Key(old))
     return [
         deep, coroutine, asynchronous, future, waiting, local, queue, element,
-        pickler, tee, unbounded, nested_code(old),
+        pickler, tee, unbounded,
         started(itertools.product([old, 1], repeat=2)),
         started(itertools.cycle([old, 1])), itertools.accumulate([old]),
         itertools.groupby([old]), itertools.zip_longest([old], [old]),
@@ -211,6 +211,13 @@ def things():
 def more_things():
     old, new = Thing(), Thing()
     return [[old, new]], more_holders_of(old)
+
+
+def code():
+    """From here on, every remap looks for code with such constants, which
+    takes longer."""
+    old, new = Thing(), Thing()
+    return [[old, new]], [nested_code(old), {nested_code(old).__code__: 1}]
 
 
 def swap():
@@ -376,7 +383,7 @@ def of_the_interpreter():
 
 CASES = {f.__name__: f
          for f in (things, swap, classes, bases, orders, functions,
-                    roots, more_things)}
+                    roots, more_things, code)}
 
 
 def reachable(root, without=()):
