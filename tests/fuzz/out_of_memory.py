@@ -217,7 +217,7 @@ def code():
     """From here on, every remap looks for code with such constants, which
     takes longer."""
     old, new = Thing(), Thing()
-    return [[old, new]], [nested_code(old), {nested_code(old).__code__: 1}]
+    return [[old, new]], [old, nested_code(old), {nested_code(old).__code__: 1}]
 
 
 def swap():
