@@ -531,7 +531,8 @@ def main():
         description=summary, epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", choices=[*CASES],
-                        help="all but 'code', which takes long, unless given")
+                        help="default: all but 'code', which slows down "
+                             "what comes after it")
     parser.add_argument("--mode", choices=["once", "forever"])
     parser.add_argument("--from", type=int, default=0, dest="first",
                         metavar="N", help="the first allocation that fails")
