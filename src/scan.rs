@@ -70,6 +70,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     let mut depth = Depth::Tracked;
     let mut strings = false;
     let mut constants = false;
+    let mut become_objects = AddressMap::default();
     for pair in &pairs.pairs {
         let old = pair.old.as_ptr();
         // SAFETY: the pair owns `old`.
@@ -86,7 +87,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             let new = pair.new.as_ptr();
             let constant = !is_tracked(old) || may_be_constant(old);
             if constant && is_tracked(new) && !may_be_constant(new) {
-                _PyRemap_SetObjectsInConstants();
+                become_objects.insert(old as usize, 0)?;
             }
         }
     }
@@ -94,6 +95,7 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     let filter = Filter::new(&pairs.index)?;
     let mut walk = Walk::new(pairs, &filter, depth, strings);
     walk.constants = constants.then(AddressMap::default);
+    walk.codes = (!become_objects.is_empty()).then(Vec::new);
     let mut value_hashed = Vec::new();
     walk.heap(|walk, object, hit| {
         findings.visited += 1;
@@ -118,6 +120,14 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     findings.bare_instances = std::mem::take(&mut walk.bare_instances);
     findings.string_keyed = std::mem::take(&mut walk.string_keyed);
     findings.constants = walk.constants.take().unwrap_or_default();
+    for code in walk.codes.take().unwrap_or_default() {
+        // SAFETY: nothing has run since the walk.
+        unsafe {
+            if constants_hold(code, &become_objects)? {
+                check(_PyRemap_SetCodeWithObjects(code))?;
+            }
+        }
+    }
     for &instance in &findings.bare_instances {
         // SAFETY: nothing has run since the walk.
         if unsafe { walk.hash_depends(instance) } {
@@ -151,10 +161,6 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
     for &(reference, _) in &findings.weak.following {
         findings.value_hashed.insert(reference as usize, 0)?;
         push(&mut members, reference)?;
-    }
-    // SAFETY: nothing is passed.
-    if unsafe { _PyRemap_HasObjectsInConstants() } != 0 {
-        depth = Depth::Untracked;
     }
     close_over_hashes(pairs, depth, members, &mut findings)?;
     Ok(findings)
@@ -283,6 +289,50 @@ unsafe fn may_be_constant(object: Object) -> bool {
     }
 }
 
+/// Is code, which the collector does not know, hashed by one of these? No compiler makes such
+/// constants: most often there is no such code.
+fn constants_changed(value_hashed: &AddressMap) -> Result<bool> {
+    let mut codes: Vec<Object> = Vec::new();
+    // SAFETY: the visitor takes the list.
+    check(unsafe { _PyRemap_VisitCodeWithObjects(Some(collect), (&raw mut codes).cast()) })?;
+    for code in codes {
+        // SAFETY: what the interpreter lists is alive, and nothing runs here.
+        if unsafe { constants_hold(code, value_hashed)? } {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Is one of these among the constants of a code object, or in a tuple or a frozenset among them?
+///
+/// # Safety
+/// `code` is a living code object.
+unsafe fn constants_hold(code: Object, objects: &AddressMap) -> Result<bool> {
+    let mut seen = AddressMap::default();
+    // SAFETY: by contract; what is held is alive, and the visitor takes the list.
+    unsafe {
+        let mut pending = Vec::new();
+        push(&mut pending, _PyRemap_CodeConstants(code))?;
+        while let Some(constant) = pending.pop() {
+            if objects.contains(constant as usize) {
+                return Ok(true);
+            }
+            let nests = is_exact(constant, &raw mut PyTuple_Type)
+                || is_exact(constant, &raw mut PyFrozenSet_Type);
+            if nests && seen.insert(constant as usize, 0)?.is_none() {
+                check(traverse(constant, Some(collect), (&raw mut pending).cast()))?;
+            }
+        }
+    }
+    Ok(false)
+}
+
+unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
+    // SAFETY: `arg` is a list of objects, which nothing else uses meanwhile.
+    unsafe { -c_int::from(push(&mut *arg.cast::<Vec<Object>>(), object).is_err()) }
+}
+
 /// The MROs and the bases of classes that nothing else refers to: no table has one as a key, and so
 /// a class among the old objects costs no second walk.
 fn tuples_of_classes(types: &[*mut PyTypeObject]) -> Result<AddressMap> {
@@ -309,7 +359,7 @@ const WALKS: usize = 2;
 /// `members` are those that it has.
 fn close_over_hashes(
     pairs: &Pairs,
-    depth: Depth,
+    mut depth: Depth,
     mut members: Vec<Object>,
     findings: &mut Findings,
 ) -> Result<()> {
@@ -322,6 +372,10 @@ fn close_over_hashes(
     }
     let mut edges = None;
     for walks in 0.. {
+        // SAFETY: nothing has run since they were found.
+        if depth == Depth::Tracked && members.iter().any(|&object| unsafe { !is_tracked(object) }) {
+            depth = Depth::Untracked;
+        }
         if walks >= WALKS {
             // No Python code runs in a scan: the edges stay as they are.
             let edges = match &edges {
@@ -331,6 +385,10 @@ fn close_over_hashes(
             edges.add_all_levels(&mut members, &mut findings.value_hashed)?;
         }
         findings.weak.join(members, &mut findings.value_hashed)?;
+        if depth == Depth::Tracked && constants_changed(&findings.value_hashed)? {
+            depth = Depth::Untracked;
+            edges = None;
+        }
         let mut found = Vec::new();
         let filter = Filter::new(&findings.value_hashed)?;
         let mut walk = Walk::new(pairs, &filter, depth, false);
@@ -360,7 +418,7 @@ fn close_over_hashes(
             }
             Ok(())
         })?;
-        for code in walk.codes {
+        for code in walk.changed_codes {
             if !filter.contains(code as usize) {
                 push(&mut found, code)?;
             }
@@ -500,7 +558,9 @@ struct Walk<'a> {
     /// Are exempt objects passed over?
     exempts: bool,
     /// Code objects with one of the addresses as their constants.
-    codes: Vec<Object>,
+    changed_codes: Vec<Object>,
+    /// All code objects that were met, if they are asked for.
+    codes: Option<Vec<Object>>,
     string_keyed: Vec<Object>,
     /// The tuples of constants that were met, if they are asked for.
     constants: Option<AddressMap>,
@@ -524,7 +584,8 @@ impl<'a> Walk<'a> {
             bare_instances: Vec::new(),
             bare_classes: None,
             exempts: true,
-            codes: Vec::new(),
+            changed_codes: Vec::new(),
+            codes: None,
             string_keyed: Vec::new(),
             constants: None,
             containers: AddressMap::default(),
@@ -620,8 +681,11 @@ impl<'a> Walk<'a> {
                     if let Some(known) = &mut self.constants {
                         known.insert(constants as usize, 0)?;
                     }
+                    if let Some(codes) = &mut self.codes {
+                        push(codes, object)?;
+                    }
                     if self.filter.contains(constants as usize) {
-                        push(&mut self.codes, object)?;
+                        push(&mut self.changed_codes, object)?;
                     }
                     self.meet(constants);
                 }

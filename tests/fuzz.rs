@@ -63,22 +63,6 @@ fn wherever_memory_runs_out_the_debug_build_undoes_the_remap() -> Result<()> {
     script_says("debug", "fuzz/out_of_memory.py", &[], ", 0 problems")
 }
 
-/// In a process of its own: what it makes slows down every remap after it.
-fn memory_runs_out_with_objects_in_constants(flavour: &str) -> Result<()> {
-    let case = &["--case", "code"];
-    script_says(flavour, "fuzz/out_of_memory.py", case, ", 0 problems")
-}
-
-#[test]
-fn wherever_memory_runs_out_the_release_build_undoes_the_remap_of_constants() -> Result<()> {
-    memory_runs_out_with_objects_in_constants("release")
-}
-
-#[test]
-fn wherever_memory_runs_out_the_debug_build_undoes_the_remap_of_constants() -> Result<()> {
-    memory_runs_out_with_objects_in_constants("debug")
-}
-
 const FILES: &[&str] = &[
     "test_dict",
     "test_list",
@@ -146,12 +130,6 @@ mod asan {
     #[ignore = "needs the asan build"]
     fn wherever_memory_runs_out_the_remap_is_undone() -> Result<()> {
         script_says("asan", "fuzz/out_of_memory.py", &[], ", 0 problems")
-    }
-
-    #[test]
-    #[ignore = "needs the asan build"]
-    fn wherever_memory_runs_out_the_remap_of_constants_is_undone() -> Result<()> {
-        super::memory_runs_out_with_objects_in_constants("asan")
     }
 
     #[test]

@@ -654,6 +654,30 @@ class HashOfTheClassTests(RemapTestCase):
                     self.check_found(table)
                     self.assertIn(code(nest(pairs.new)), table)
 
+    def test_code_with_unusual_constants_that_is_gone(self):
+        def code(constant):
+            return (lambda: 0).__code__.replace(co_consts=(None, constant))
+        pairs = Pairs.things()
+        for _ in range(100):
+            gone = [code(Thing()) for _ in range(100)]
+            table = {code((pairs.old,)): 1, code((Thing(),)): 2}
+            gone.clear()
+            self.remap(pairs)
+            self.check_found(table)
+            pairs = Pairs(pairs.new, pairs.old)
+
+    def test_code_nested_in_a_key_that_is_met_late(self):
+        # From the constants of the inner code to a tuple that is tracked, and
+        # from an attribute to a table that is hashed by nothing.
+        def code(constant):
+            return (lambda: 0).__code__.replace(co_consts=(None, constant))
+        pairs = Pairs.things()
+        key = Slotted((code((Slotted(code(Slotted(pairs.old))), 1)), 2))
+        table = {key: 1, (key, 3): 2}
+        self.remap(pairs)
+        self.check_found(table)
+        self.assertIn(key, table)
+
     def test_constant_that_becomes_an_object(self):
         out = run_script(self, """
             import gc
