@@ -168,6 +168,13 @@ pub unsafe fn is_unhashable(object: Object) -> bool {
 }
 
 /// # Safety
+/// See [`is_type`].
+pub unsafe fn is_mapping_proxy(object: Object) -> bool {
+    // SAFETY: by contract.
+    unsafe { is_exact(object, &raw mut PyDictProxy_Type) }
+}
+
+/// # Safety
 /// `kind` is alive.
 pub unsafe fn is_heap_type(kind: *mut PyTypeObject) -> bool {
     // SAFETY: by contract.

@@ -192,9 +192,20 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
         // SAFETY: nothing has run since the walk.
         unsafe {
             let namespace = (*class).tp_dict;
-            if !namespace.is_null()
-                && holders.contains(namespace as usize)
-                && find_old_under(pairs, namespace, &[c"__hash__", c"__eq__"]).is_some()
+            if namespace.is_null() {
+                continue;
+            }
+            let names = [c"__hash__", c"__eq__"];
+            let replaced = holders.contains(namespace as usize)
+                && find_old_under(pairs, namespace, &names).is_some();
+            if replaced
+                || is_heap_type(class)
+                    && _PyRemap_HasValueHash(class) != 0
+                    && find_under(namespace, &names, |function| {
+                        runs_changed(pairs, &holders, function).transpose()
+                    })
+                    .transpose()?
+                    .is_some()
             {
                 roots.insert(class as usize, 0)?;
             }
@@ -224,21 +235,68 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
 /// # Safety
 /// `namespace` is a living dict.
 pub unsafe fn find_old_under(pairs: &Pairs, namespace: Object, names: &[&CStr]) -> Option<usize> {
+    // SAFETY: by contract.
+    unsafe { find_under(namespace, names, |value| pairs.find(value)) }
+}
+
+/// The first answer about an object that has one of these names in a namespace.
+///
+/// # Safety
+/// `namespace` is a living dict, and `answer` does not change it.
+unsafe fn find_under<T>(
+    namespace: Object,
+    names: &[&CStr],
+    answer: impl Fn(Object) -> Option<T>,
+) -> Option<T> {
     let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: by contract; the comparison is with an exact string, and runs no Python code.
     unsafe {
         while PyDict_Next(namespace, &mut position, &mut name, &mut value) != 0 {
-            if let Some(pair) = pairs.find(value)
-                && is_exact(name, &raw mut PyUnicode_Type)
+            if is_exact(name, &raw mut PyUnicode_Type)
                 && names
                     .iter()
                     .any(|text| PyUnicode_CompareWithASCIIString(name, text.as_ptr()) == 0)
+                && let Some(found) = answer(value)
             {
-                return Some(pair);
+                return Some(found);
             }
         }
     }
     None
+}
+
+/// Will a function run something else: is its code replaced, a constant or a default of it, or the
+/// function that a decorator has wrapped?
+///
+/// # Safety
+/// `function` is alive.
+unsafe fn runs_changed(
+    pairs: &Pairs,
+    holders: &AddressMap,
+    function: Object,
+) -> Result<Option<()>> {
+    let mut seen = AddressMap::default();
+    let mut pending = Vec::new();
+    push(&mut pending, function)?;
+    while let Some(object) = pending.pop() {
+        // SAFETY: by contract; what is held is alive, and the visitor takes the list.
+        unsafe {
+            // The globals of a module say nothing of one function.
+            if is_dict(object) || seen.insert(object as usize, 0)?.is_some() {
+                continue;
+            }
+            if pairs.find(object).is_some() || holders.contains(object as usize) {
+                return Ok(Some(()));
+            }
+            let constants = _PyRemap_CodeConstants(object);
+            if !constants.is_null() {
+                push(&mut pending, constants)?;
+            } else if _PyRemap_WrapsFunction(type_of(object)) != 0 {
+                check(traverse(object, Some(collect), (&raw mut pending).cast()))?;
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// All instances of some classes.
@@ -857,11 +915,28 @@ unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_i
     // SAFETY: `arg` is the list of `contained_hits`; a referent is alive.
     unsafe {
         let containers = &mut *arg.cast::<Vec<Object>>();
-        if is_unhashable(object) && push(containers, object).is_err() {
+        if is_tuple(object) {
+            // A tuple of what has a hash has one itself, and is found by that.
+            for at in 0..PyTuple_Size(object) {
+                let item = PyTuple_GetItem(object, at);
+                if !item.is_null() && is_container(item) && push(containers, item).is_err() {
+                    return -1;
+                }
+            }
+        } else if is_container(object) && push(containers, object).is_err() {
             return -1;
         }
     }
     0
+}
+
+/// May a `__hash__` look into it, although it has none of its own?
+///
+/// # Safety
+/// `object` is alive.
+unsafe fn is_container(object: Object) -> bool {
+    // SAFETY: by contract.
+    unsafe { is_unhashable(object) || is_mapping_proxy(object) }
 }
 
 unsafe extern "C" fn visit_tracked(object: Object, arg: *mut c_void) -> c_int {

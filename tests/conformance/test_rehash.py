@@ -8,8 +8,10 @@ import collections
 import dataclasses
 import functools
 import gc
+import inspect
 import sys
 import time
+import types
 import typing
 
 from support import (Key, Pairs, RemapTestCase, Thing, fresh_str, main,
@@ -509,6 +511,61 @@ class HashOfTheClassTests(RemapTestCase):
             for key in list(table):
                 self.assertIn(key, table)
 
+    def test_what_a_hash_function_runs(self):
+        """Its code, a constant or a default, what a decorator has wrapped."""
+        def returns(result):
+            # Each with a code object of its own.
+            namespace = {}
+            exec(f"def f(self): return {result}", namespace)
+            return namespace["f"]
+
+        def decorate(function):
+            @functools.wraps(function)
+            def wrapper(self):
+                return function(self)
+            return wrapper
+
+        class Callable:
+            def __init__(self, function):
+                self.function = function
+
+            def __call__(self):
+                return self.function(self)
+
+        class Other:
+            def __call__(self):
+                return 4
+
+        def default(number):
+            def function(self, number=number):
+                return hash(number)
+            return function
+
+        one, two = returns(1), returns(2)
+        static = lambda: 3
+        number = float("1.5")
+        for hash_function, old, new in (
+                (one, one.__code__, two.__code__),
+                (decorate(returns(1)), None, two),
+                (decorate(decorate(returns(1))), None, two),
+                (staticmethod(static), static, lambda: 2),
+                (default(number), number, float("2.5")),
+                (Callable(two), two, returns(6)),
+                (Callable(two), Callable, Other)):
+            if old is None:
+                old = hash_function.__wrapped__
+                old = getattr(old, "__wrapped__", old)
+            A = type("A", (), {"__hash__": hash_function,
+                               "__eq__": lambda a, b: a is b})
+            B = type("B", (A,), {})
+            a, b = A(), B()
+            tables = [{a: 1, b: 2}, {a, b}, {(a, b): 1, frozenset([a, b]): 2}]
+            with self.subTest(function=hash_function):
+                was = hash(a)
+                gc.remap([[old, new]])
+                self.assertNotEqual(hash(a), was)
+                self.check_found(*tables)
+
     def test_class_that_cannot_be_hashed(self):
         """As a new version with an __eq__, and therefore without __hash__."""
         class Meta(type):
@@ -727,7 +784,8 @@ class HashOfTheClassTests(RemapTestCase):
                      lambda x: collections.defaultdict(int, {x: 1}),
                      lambda x: L([x]), lambda x: UserList([x]), Point,
                      lambda x: collections.ChainMap({x: 1}),
-                     lambda x: {x: 1}.keys()):
+                     lambda x: {x: 1}.keys(),
+                     lambda x: types.MappingProxyType({x: 1})):
             pairs = Pairs.things()
             key = Key(make(pairs.old))
             with self.subTest(type=type(key.held)):
@@ -735,6 +793,28 @@ class HashOfTheClassTests(RemapTestCase):
                 self.remap(pairs)
                 self.assertIs([*key.held][0], pairs.new)
                 self.check_found(table)
+
+    def test_hash_of_lists_in_a_tuple(self):
+        class Key:
+            def __init__(self, *rows):
+                self.rows = rows
+
+            def __hash__(self):
+                return hash((*sum(self.rows, []),))
+
+            def __eq__(self, other):
+                return self.rows == other.rows
+        pairs = Pairs.things()
+        table = {Key([1], [pairs.old, 2]): 1, (Key([pairs.old]), 1): 2}
+        self.remap(pairs)
+        self.check_found(table)
+
+    def test_signature(self):
+        pairs = Pairs.things()
+        def function(x, y=pairs.old): pass
+        table = {inspect.signature(function): 1}
+        self.remap(pairs)
+        self.check_found(table)
 
     def test_mapping_itself(self):
         # Its references stay; its table must be right all the same.
@@ -890,6 +970,51 @@ class LruCacheTests(RemapTestCase):
             self.assertEqual(function(wrap(pairs.new)), 1)
             self.assertEqual(function(5), 2)
             self.assertEqual(len(calls), 2)
+
+
+    def test_key_that_is_the_only_argument_or_the_tuple_of_all(self):
+        """What would then be the arguments of another call."""
+        def number():
+            only = int("7" * 30)
+            return only, [only]
+
+        def text():
+            only = fresh_str("only")
+            return only, [only]
+
+        def both():
+            args = (3, Thing())
+            return args, args
+        for make, new in (
+                (number, (1, 2)), (text, ("a", "b")), (text, ()),
+                (text, Thing()), (both, (5, 6)), (both, fresh_str("other"))):
+            for typed in False, True:
+                with self.subTest(new=new, typed=typed):
+                    function = functools.lru_cache(None, typed)(
+                        lambda *args: f"called with {args!r}")
+                    old, args = make()
+                    before = function(*args)
+                    tuples = [(), (1, 2), ("a", "b"), (5, 6)]
+                    for each in tuples[::2]:
+                        function(*each)
+                    gc.remap([[old, new]])
+                    for each in tuples:
+                        self.assertEqual(function(*each),
+                                         f"called with {each!r}")
+                        self.assertEqual(function(each),
+                                         f"called with {(each,)!r}")
+                    del old, args
+                    self.assertEqual(function(new), f"called with {(new,)!r}")
+
+    def test_string_that_is_the_only_argument(self):
+        for new in fresh_str("new"), int("8" * 30):
+            pairs = Pairs(fresh_str("old"), new)
+            function, calls = self.cached(None)
+            self.assertEqual(function(pairs.old), 1)
+            self.assertEqual(function("of all strings"), 2)
+            gc.remap(pairs.list)
+            self.assertEqual(function(pairs.new), 1)
+            self.assertEqual(function("of all strings"), 2)
 
 
 class TableTests(RemapTestCase):

@@ -946,6 +946,18 @@ class CircleTests(SafetyTestCase):
                 circle(of(lambda: iter([1, 2, 3]))(lambda i: make(i)), next)
             """)
 
+    def test_instance_methods(self):
+        self.check("""
+            instancemethod, = [t for t in object.__subclasses__()
+                               if t.__name__ == "instancemethod"]
+            for make in (lambda f: instancemethod(f),
+                         lambda f: instancemethod(types.MethodType(f, 1)),
+                         lambda f: types.MethodType(instancemethod(f), 1)):
+                circle(of(lambda: lambda: 1)(lambda f: make(f)), repr,
+                       lambda m: m.__name__, lambda m: hasattr(m, "zork"),
+                       lambda m: m(), lambda m: m.__get__(1, int)())
+            """)
+
     def test_mapping_proxies(self):
         self.check("""
             circle(of(dict)(lambda d: types.MappingProxyType(d)), len,
