@@ -9,6 +9,7 @@ import ctypes
 import datetime
 import decimal
 import gc
+import importlib.util
 import io
 import itertools
 import json
@@ -25,7 +26,7 @@ import xml.etree.ElementTree as ET
 import zoneinfo
 
 from support import (Pairs, RemapTestCase, Thing, fresh_int, fresh_str,
-                     main, run_script)
+                     main, no_leak_check, run_script)
 
 
 def fresh_bytes(data):
@@ -744,6 +745,27 @@ class DatetimeTests(RemapTestCase):
                          "tzinfo of .*datetime.* must be datetime.tzinfo")
             self.assertIs(moment.tzinfo, pairs.old)
 
+    def test_its_class_must_be_one(self):
+        class Old(datetime.tzinfo):
+            def utcoffset(self, moment):
+                return datetime.timedelta(0)
+
+        class New: pass
+
+        class Below(Old): pass
+        moments = [datetime.datetime(2000, 1, 1, tzinfo=zone)
+                   for zone in (Old(), Below())]
+        with self.assertRaisesRegex(TypeError, "layout"):
+            gc.remap([[Old, New]])
+        self.assertEqual(*[moment.utcoffset() for moment in moments])
+
+        class New(datetime.tzinfo):
+            def utcoffset(self, moment):
+                return datetime.timedelta(hours=1)
+        gc.remap([[Old, New]])
+        for moment in moments:
+            self.assertEqual(moment.utcoffset(), datetime.timedelta(hours=1))
+
     def test_zones_of_the_library(self):
         pairs = Pairs(zoneinfo.ZoneInfo.no_cache("Europe/Paris"),
                       datetime.timezone(datetime.timedelta(hours=9)))
@@ -884,6 +906,113 @@ class CacheTests(RemapTestCase):
         parser.feed("<item/><other/></root>")
         self.assertEqual([e.tag for _, e in parser.read_events()],
                          ["entry", "other"])
+
+
+class ModuleStateTests(RemapTestCase):
+    """What a module has made is of the types in its state, and not of those in
+    the state of another module of the same definition."""
+
+    uses = {
+        "_collections": ("x = deque('ab')", "x + x; x.copy(); iter(x)"),
+        "itertools": ("import copy; x = groupby('ab'); y = tee('abc')",
+                      "list(next(x)[1]); tee(y[0]); copy.copy(y[1])"),
+        "_functools": ("x = partial(max, 1); y = cmp_to_key(lambda a, b: 0)",
+                       "x(2); partial(x, 3)(4); y(1) < y(2)"),
+        "_operator": ("import copy; x = attrgetter('a')", "copy.copy(x)"),
+        "_decimal": ("x = Decimal(1)", "x == x; x + x; getcontext()"),
+        "_struct": ("x = Struct('i')", "x.pack(1); [*x.iter_unpack(b'1234')]"),
+        "array": ("x = array('i', [1])", "x + x; x[:] = x; iter(x)"),
+        "_elementtree": ("x = Element('a'); SubElement(x, 'b')",
+                         "[*x.iter()]; x.append(Element('c')); x[:]"),
+        "_asyncio": ("import asyncio; loop = asyncio.new_event_loop(); x = Future(loop=loop)",
+                     "x.set_result(1); repr(x); loop.close()"),
+        "_sqlite3": ("x = connect(':memory:')",
+                     "[*x.execute('select 1')]; x.cursor(); x.close()"),
+        "_ctypes": ("import ctypes; x = ctypes.c_int(1); y = (ctypes.c_int * 2)(1, 2)",
+                    "x.value; y[:]; ctypes.pointer(x)[0]"),
+        "_zoneinfo": ("x = ZoneInfo('UTC')", "repr(x); ZoneInfo('UTC')"),
+        "_datetime": ("x = datetime(2000, 1, 1)",
+                      "x.isocalendar(); x - x; "
+                      "datetime.fromisoformat('2000-01-01T00:00:00+01:00')"),
+        "_pickle": ("import io; x = Pickler(io.BytesIO())",
+                    "x.dump([1]); x.memo = x.memo"),
+        "_io": ("import os; x = open(os.devnull); y = BytesIO(b'ab')",
+                "x.read(); x.close(); y.getbuffer().release(); open(1, 'wb', "
+                "closefd=False).close()"),
+        "_csv": ("import io; x = writer(io.StringIO())", "x.writerow([1]); reader(['a'])"),
+        "_random": ("x = Random()", "x.random(); x.getstate()"),
+        "_queue": ("x = SimpleQueue()", "x.put(1); x.get()"),
+        "_thread": ("import gc; x = RLock(); y = _local()",
+                    "x.acquire(); y.a = 1; allocate_lock().acquire(); "
+                    "y.a; start_new_thread(gc.collect, ())"),
+        "_sre": ("import re; x = re.compile('a(b)')",
+                 "x.scanner('ab').match().group(); x.sub('', 'ab')"),
+        "_hashlib": ("x = openssl_sha256()", "x.copy(); new('md5')"),
+        "zlib": ("x = compressobj()", "x.copy(); decompressobj()"),
+        "pyexpat": ("x = ParserCreate()", "x.Parse('<a/>', True)"),
+        "_abc": ("import abc; x = abc.ABCMeta('A', (), {})",
+                 "x.register(int); isinstance(1, x)"),
+        "posix": ("x = stat('/')", "[*scandir('/')]; stat('/'); x.st_mode"),
+        "time": ("x = gmtime(0)", "localtime(); asctime(x)"),
+        "_socket": ("x = socket()", "x.close(); socket().close()"),
+        "_ssl": ("x = _SSLContext(PROTOCOL_TLS_CLIENT)",
+                 "x._wrap_bio(MemoryBIO(), MemoryBIO(), False)"),
+        "select": ("x = poll()", "x.register(0); poll()"),
+        "_contextvars": ("x = ContextVar('x')", "x.set(1); copy_context()"),
+        "_typing": ("import typing", "typing.TypeVar('T'); typing.List[int]"),
+        "_weakref": ("x = {1}", "ref(x); proxy(x); getweakrefcount(x)"),
+        "_bisect": ("x = [1]", "bisect_left(x, 1); insort_left(x, 2)"),
+        "_heapq": ("x = [1]", "heappush(x, 0)"),
+        "_json": ("import json", "json.dumps({'a': [1]}); json.loads('[1, {}]')"),
+        "_lsprof": ("x = Profiler()", "x.enable(); x.disable(); x.getstats()"),
+        "mmap": ("x = mmap(-1, 10)", "x[:1]; x.close()"),
+        "unicodedata": ("x = ucd_3_2_0", "x.name('a'); normalize('NFC', 'a')"),
+        "_multibytecodec": (
+            "import codecs, io; x = codecs.getincrementalencoder('gbk')()",
+            "x.encode('a'); codecs.lookup('gbk').streamreader(io.BytesIO())"),
+        "_lzma": ("x = LZMACompressor()", "x.compress(b'a'); x.flush()"),
+        "_bz2": ("x = BZ2Compressor()", "x.compress(b'a'); x.flush()"),
+        "binascii": ("x = hexlify(b'a')", "a2b_hex(x); crc32(x)"),
+        "_locale": ("x = localeconv()", "localeconv(); setlocale(LC_ALL)"),
+        "signal": ("x = getsignal(SIGINT)", "signal(SIGINT, x)"),
+        "atexit": ("register(int)", "register(str); unregister(int)"),
+        "gc": ("x = get_count()", "collect(); get_objects()"),
+    }
+
+    def check_module(self, name):
+        make, use = self.uses[name]
+        for state in "executed", "not executed", "executed in part":
+            with self.subTest(module=name, state=state):
+                out = run_script(self, f"""
+                    import collections, copyreg, gc, importlib.util, numbers, sys
+                    import {name} as module
+                    spec = importlib.util.find_spec({name!r})
+                    other = importlib.util.module_from_spec(spec)
+                    if {state!r} != "not executed":
+                        there = dict(sys.modules)
+                        if {state!r} == "executed in part":
+                            for each in "numbers", "collections", "copyreg":
+                                sys.modules[each] = None
+                        try:
+                            spec.loader.exec_module(other)
+                        except Exception as error:
+                            pass
+                        sys.modules.update(there)
+                    space = dict(vars(module))
+                    exec({make!r}, space)
+                    pair = [[module, other]]
+                    del module, other
+                    gc.remap(pair)
+                    exec({use!r}, space)
+                    gc.collect()
+                    """)
+                self.assertEqual(out, "")
+
+    @no_leak_check("starts processes")
+    def test_modules(self):
+        for name in self.uses:
+            if importlib.util.find_spec(name):
+                self.check_module(name)
 
 
 class FoundOutOnceTests(RemapTestCase):
