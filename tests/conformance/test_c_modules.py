@@ -641,6 +641,30 @@ class PicklerMemoTests(RemapTestCase):
         self.assertEqual(unpickler.load(), "x")
 
 
+    def test_stack_of_an_unpickler(self):
+        class Unpickler(_pickle.Unpickler):
+            def persistent_load(unpickler, name):
+                old, = [x for x in unpickler.memo.copy().values()
+                        if isinstance(x, Pickled)]
+                pairs = [[old, Pickled("new")]]
+                del old
+                result = gc.remap(pairs)
+                self.assertEqual(result.left_behind, (1,))
+                return pairs[0][1]
+
+        class Pickler(_pickle.Pickler):
+            def persistent_id(self, value):
+                return value if value is marker else None
+        marker = "marker"
+        file = io.BytesIO()
+        once = Pickled("old")
+        Pickler(file).dump([once, marker, once])
+        file.seek(0)
+        first, new, third = Unpickler(file).load()
+        self.assertEqual(first.name, "old")
+        self.assertIs(third, new)
+
+
 class QueueTests(RemapTestCase):
 
     def test_around_the_end(self):
@@ -1090,7 +1114,22 @@ class FoundOutOnceTests(RemapTestCase):
 
 
 class RecordsByAddressTests(RemapTestCase):
-    """What a profiler knows of an object stays with it."""
+
+    def test_pointer_type_without_a_target(self):
+        # Filed under the id() of the class.
+        out = run_script(self, """
+            import ctypes, gc
+            old = ctypes.POINTER("no such target")
+            class New(old.__base__): pass
+            class Target(ctypes.Structure): pass
+            gc.remap([[old, New]])
+            assert old is New
+            try:
+                ctypes.SetPointerType(New, Target)
+            except RuntimeError as error:
+                print(error)
+            """)
+        self.assertIn("What's this", out)
 
     def test_code_that_is_being_profiled(self):
         f = eval("lambda: 1")
