@@ -162,16 +162,18 @@ pub unsafe fn is_exact(object: Object, kind: *mut PyTypeObject) -> bool {
 ///
 /// # Safety
 /// See [`is_type`].
-pub unsafe fn is_unhashable(object: Object) -> bool {
+unsafe fn is_unhashable(object: Object) -> bool {
     // SAFETY: by contract.
     unsafe { _PyRemap_HasNoHash(type_of(object)) != 0 }
 }
 
+/// May a `__hash__` look into it, although it has none of its own that says so?
+///
 /// # Safety
 /// See [`is_type`].
-pub unsafe fn is_mapping_proxy(object: Object) -> bool {
+pub unsafe fn is_container(object: Object) -> bool {
     // SAFETY: by contract.
-    unsafe { is_exact(object, &raw mut PyDictProxy_Type) }
+    unsafe { is_unhashable(object) || is_exact(object, &raw mut PyDictProxy_Type) }
 }
 
 /// # Safety

@@ -147,7 +147,15 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is the `Edges` of the traversal, of which no reference is held across the inner
     // one. A referent is alive; its holder may be hashed by what is in it.
     unsafe {
-        if (*edges).depth < CONTAINER_DEPTH && is_unhashable(object) {
+        if is_tuple(object) {
+            for at in 0..PyTuple_Size(object) {
+                let item = PyTuple_GetItem(object, at);
+                if !item.is_null() && is_container(item) {
+                    collect(item, arg);
+                }
+            }
+        }
+        if (*edges).depth < CONTAINER_DEPTH && is_container(object) {
             match (*edges).entered.insert(object as usize, 0) {
                 Ok(None) => {
                     (*edges).depth += 1;

@@ -624,8 +624,6 @@ struct Walk<'a> {
     constants: Option<AddressMap>,
     /// Containers that were looked into for the hash of an instance: [`HITS`] and so on.
     containers: AddressMap,
-    /// Those without a hit that led back to one that was still being looked into.
-    unsettled: Vec<Object>,
     failed: bool,
 }
 
@@ -647,7 +645,6 @@ impl<'a> Walk<'a> {
             string_keyed: Vec::new(),
             constants: None,
             containers: AddressMap::default(),
-            unsettled: Vec::new(),
             failed: false,
         }
     }
@@ -838,81 +835,143 @@ impl<'a> Walk<'a> {
     unsafe fn attributes_hit(&mut self, object: Object) -> bool {
         // SAFETY: by contract.
         unsafe {
-            if !is_heap_type(type_of(object)) {
+            // What was being looked into when memory ran out has no answer.
+            if self.failed || !is_heap_type(type_of(object)) {
                 return false;
             }
             let dict = _PyRemap_InstanceDict(object);
-            let hit =
-                (!dict.is_null() && self.container_hits(dict, 0)) || self.contained_hits(object, 0);
-            // If there is a hit somewhere, those that were entered in a circle may lead to it.
-            for container in std::mem::take(&mut self.unsettled) {
-                self.containers
-                    .replace(container as usize, if hit { HITS } else { CLEAN });
-            }
-            hit
+            self.containers_hit(object, dict).unwrap_or_else(|Raised| {
+                self.failed = true;
+                false
+            })
         }
     }
 
-    /// # Safety
-    /// `container` is alive.
-    unsafe fn container_hits(&mut self, container: Object, depth: usize) -> bool {
-        // SAFETY: by contract.
-        unsafe {
-            self.hit = false;
-            traverse(container, Some(visit_tracked), (&raw mut *self).cast());
-            std::mem::replace(&mut self.hit, false) || self.contained_hits(container, depth)
-        }
-    }
-
+    /// Is there a way from an object or its `__dict__`, through containers alone, to one that hits?
     /// Each container is looked into once in a walk.
     ///
     /// # Safety
-    /// `object` is alive.
-    unsafe fn contained_hits(&mut self, object: Object, depth: usize) -> bool {
-        if depth == CONTAINER_DEPTH {
-            return false;
+    /// `object` is alive, and `dict` is its or NULL.
+    unsafe fn containers_hit(&mut self, object: Object, dict: Object) -> Result<bool> {
+        let mut search = Search::default();
+        let mut children: Vec<Object> = Vec::new();
+        // SAFETY: by contract.
+        unsafe { contained(object, &mut children)? };
+        if !dict.is_null() {
+            push(&mut children, dict)?;
         }
-        let mut containers: Vec<Object> = Vec::new();
-        // SAFETY: by contract; what an object holds is alive.
-        let status = unsafe {
-            traverse(
-                object,
-                Some(collect_containers),
-                (&raw mut containers).cast(),
-            )
-        };
-        self.failed |= status < 0;
-        for container in containers {
-            // A container that holds itself is not looked into again.
-            match self.containers.insert(container as usize, UNSETTLED) {
-                Ok(Some(HITS)) => return true,
-                Ok(Some(_)) => {}
-                Ok(None) => {
-                    self.failed |= push(&mut self.unsettled, container).is_err();
-                    // SAFETY: as above.
-                    if unsafe { self.container_hits(container, depth + 1) } {
-                        return true;
+        if children.is_empty() {
+            return Ok(false);
+        }
+        search.add(object, 0)?;
+        let mut at = 0;
+        loop {
+            for &child in &children {
+                let state = NEW + search.nodes.len() as u32;
+                match self.containers.insert(child as usize, state)? {
+                    Some(HITS) => search.nodes[at].hits = true,
+                    Some(CLEAN) => {}
+                    Some(state) => push(&mut search.ways, (state - NEW, at as u32))?,
+                    None => {
+                        push(&mut search.ways, (search.nodes.len() as u32, at as u32))?;
+                        search.add(child, search.nodes[at].depth + 1)?;
                     }
                 }
-                Err(Raised) => self.failed = true,
+            }
+            children.clear();
+            at += 1;
+            let Some(&Node {
+                container, depth, ..
+            }) = search.nodes.get(at)
+            else {
+                break;
+            };
+            self.hit = false;
+            // SAFETY: what an object holds is alive; the visitor takes a `Walk`.
+            unsafe { traverse(container, Some(visit_tracked), (&raw mut *self).cast()) };
+            search.nodes[at].hits = std::mem::replace(&mut self.hit, false);
+            if !search.nodes[at].hits && depth < CONTAINER_DEPTH {
+                // SAFETY: as above.
+                unsafe { contained(container, &mut children)? };
             }
         }
-        false
+        search.follow_back()?;
+        for node in &search.nodes[1..] {
+            let state = if node.hits { HITS } else { CLEAN };
+            self.containers.replace(node.container as usize, state);
+        }
+        Ok(search.nodes[0].hits)
     }
 }
 
-/// A container from which a hit is reached, or may be.
+/// A container from which a hit is reached.
 const HITS: u32 = 0;
 /// One from which none is reached.
 const CLEAN: u32 = 1;
-/// One that was entered for the present object.
-const UNSETTLED: u32 = 2;
+/// The first node of the search that is under way.
+const NEW: u32 = 2;
 
 /// How deep objects without a hash in others are looked into.
 pub const CONTAINER_DEPTH: usize = 32;
 
+/// A search through containers, which may hold each other in circles.
+#[derive(Default)]
+struct Search {
+    nodes: Vec<Node>,
+    /// A container and one that holds it.
+    ways: Vec<(u32, u32)>,
+}
+
+struct Node {
+    container: Object,
+    depth: usize,
+    hits: bool,
+}
+
+impl Search {
+    fn add(&mut self, container: Object, depth: usize) -> Result<()> {
+        let node = Node {
+            container,
+            depth,
+            hits: false,
+        };
+        push(&mut self.nodes, node)
+    }
+
+    /// What holds a container that hits does so as well.
+    fn follow_back(&mut self) -> Result<()> {
+        self.ways.sort_unstable();
+        let mut pending = Vec::new();
+        for (index, node) in self.nodes.iter().enumerate() {
+            if node.hits {
+                push(&mut pending, index as u32)?;
+            }
+        }
+        while let Some(index) = pending.pop() {
+            let first = self.ways.partition_point(|way| way.0 < index);
+            for &(_, holder) in self.ways[first..].iter().take_while(|way| way.0 == index) {
+                let node = &mut self.nodes[holder as usize];
+                if !std::mem::replace(&mut node.hits, true) {
+                    push(&mut pending, holder)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Lists the containers that an object holds.
+///
+/// # Safety
+/// `object` is alive.
+unsafe fn contained(object: Object, containers: &mut Vec<Object>) -> Result<()> {
+    let arg = (&raw mut *containers).cast();
+    // SAFETY: by contract; the visitor takes the list.
+    check(unsafe { traverse(object, Some(collect_containers), arg) })
+}
+
 unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_int {
-    // SAFETY: `arg` is the list of `contained_hits`; a referent is alive.
+    // SAFETY: `arg` is the list of `contained`; a referent is alive.
     unsafe {
         let containers = &mut *arg.cast::<Vec<Object>>();
         if is_tuple(object) {
@@ -928,15 +987,6 @@ unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_i
         }
     }
     0
-}
-
-/// May a `__hash__` look into it, although it has none of its own?
-///
-/// # Safety
-/// `object` is alive.
-unsafe fn is_container(object: Object) -> bool {
-    // SAFETY: by contract.
-    unsafe { is_unhashable(object) || is_mapping_proxy(object) }
 }
 
 unsafe extern "C" fn visit_tracked(object: Object, arg: *mut c_void) -> c_int {

@@ -960,6 +960,29 @@ class LruCacheTests(RemapTestCase):
             self.assertEqual(function(wrap(pairs.new)), 3)
             self.assertEqual(function(wrap(pairs.new)), 3)
 
+    def test_cache_that_has_no_affected_key(self):
+        # What its key holds is held by an affected key as well.
+        for circle in False, True:
+            pairs = Pairs.things()
+            shared = [1]
+            if circle:
+                shared.append(shared)
+            affected = Slotted(1)
+            affected.other = [shared, [pairs.old]]
+            key = Slotted(2)
+            key.other = shared
+            function, calls = self.cached(16)
+            function(key)
+            table = {affected: 1}
+            gc.remap(pairs.list)
+            self.assertEqual(function(key), 1)
+            self.assertEqual(table[affected], 1)
+            function(affected)
+            affected.other = shared
+            shared.append(pairs.new)
+            gc.remap([[pairs.new, pairs.old]])
+            self.assertEqual(function.cache_info().currsize, 0)
+
     def test_entries_of_an_unbounded_cache_follow_their_keys(self):
         for wrap in (lambda x: x, lambda x: (x, 1), lambda x: frozenset([x])):
             pairs = Pairs.things()
