@@ -188,6 +188,12 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
     for &holder in &findings.holders {
         holders.insert(holder as usize, 0)?;
     }
+    let mut functions = Functions {
+        pairs,
+        holders: &holders,
+        parts: Vec::new(),
+        children: Vec::new(),
+    };
     for &class in &findings.types {
         // SAFETY: nothing has run since the walk.
         unsafe {
@@ -202,7 +208,10 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
                 || is_heap_type(class)
                     && _PyRemap_HasValueHash(class) != 0
                     && find_under(namespace, &names, |function| {
-                        runs_changed(pairs, &holders, function).transpose()
+                        match functions.runs_changed(function) {
+                            Ok(false) => None,
+                            answer => Some(answer),
+                        }
                     })
                     .transpose()?
                     .is_some()
@@ -246,7 +255,7 @@ pub unsafe fn find_old_under(pairs: &Pairs, namespace: Object, names: &[&CStr]) 
 unsafe fn find_under<T>(
     namespace: Object,
     names: &[&CStr],
-    answer: impl Fn(Object) -> Option<T>,
+    mut answer: impl FnMut(Object) -> Option<T>,
 ) -> Option<T> {
     let (mut position, mut name, mut value) = (0, std::ptr::null_mut(), std::ptr::null_mut());
     // SAFETY: by contract; the comparison is with an exact string, and runs no Python code.
@@ -265,38 +274,56 @@ unsafe fn find_under<T>(
     None
 }
 
-/// Will a function run something else: is its code replaced, a constant or a default of it, or the
-/// function that a decorator has wrapped?
-///
-/// # Safety
-/// `function` is alive.
-unsafe fn runs_changed(
-    pairs: &Pairs,
-    holders: &AddressMap,
-    function: Object,
-) -> Result<Option<()>> {
-    let mut seen = AddressMap::default();
-    let mut pending = Vec::new();
-    push(&mut pending, function)?;
-    while let Some(object) = pending.pop() {
-        // SAFETY: by contract; what is held is alive, and the visitor takes the list.
-        unsafe {
-            // The globals of a module say nothing of one function.
-            if is_dict(object) || seen.insert(object as usize, 0)?.is_some() {
-                continue;
+/// Finds out whether a function will run something else: whether its code is replaced, a constant or
+/// a default of it, or the function that a decorator has wrapped.
+struct Functions<'a> {
+    pairs: &'a Pairs,
+    holders: &'a AddressMap,
+    /// What the present function is made of: few objects.
+    parts: Vec<Object>,
+    children: Vec<Object>,
+}
+
+impl Functions<'_> {
+    /// # Safety
+    /// `function` is alive.
+    unsafe fn runs_changed(&mut self, function: Object) -> Result<bool> {
+        self.parts.clear();
+        self.children.clear();
+        push(&mut self.children, function)?;
+        let mut at = 0;
+        loop {
+            while let Some(child) = self.children.pop() {
+                // SAFETY: by contract; what is held is alive.
+                unsafe {
+                    // The globals of a module say nothing of one function.
+                    if is_dict(child) {
+                        continue;
+                    }
+                    if self.pairs.find(child).is_some() || self.holders.contains(child as usize) {
+                        return Ok(true);
+                    }
+                    if _PyRemap_WrapsFunction(type_of(child)) != 0 && !self.parts.contains(&child) {
+                        push(&mut self.parts, child)?;
+                    }
+                }
             }
-            if pairs.find(object).is_some() || holders.contains(object as usize) {
-                return Ok(Some(()));
-            }
-            let constants = _PyRemap_CodeConstants(object);
-            if !constants.is_null() {
-                push(&mut pending, constants)?;
-            } else if _PyRemap_WrapsFunction(type_of(object)) != 0 {
-                check(traverse(object, Some(collect), (&raw mut pending).cast()))?;
+            let Some(&part) = self.parts.get(at) else {
+                return Ok(false);
+            };
+            at += 1;
+            // SAFETY: as above; the visitor takes the list.
+            unsafe {
+                let constants = _PyRemap_CodeConstants(part);
+                if constants.is_null() {
+                    let arg = (&raw mut self.children).cast();
+                    check(traverse(part, Some(collect), arg))?;
+                } else {
+                    push(&mut self.children, constants)?;
+                }
             }
         }
     }
-    Ok(None)
 }
 
 /// All instances of some classes.
@@ -624,6 +651,7 @@ struct Walk<'a> {
     constants: Option<AddressMap>,
     /// Containers that were looked into for the hash of an instance: [`HITS`] and so on.
     containers: AddressMap,
+    search: Search,
     failed: bool,
 }
 
@@ -645,6 +673,7 @@ impl<'a> Walk<'a> {
             string_keyed: Vec::new(),
             constants: None,
             containers: AddressMap::default(),
+            search: Search::default(),
             failed: false,
         }
     }
@@ -840,7 +869,10 @@ impl<'a> Walk<'a> {
                 return false;
             }
             let dict = _PyRemap_InstanceDict(object);
-            self.containers_hit(object, dict).unwrap_or_else(|Raised| {
+            let mut search = std::mem::take(&mut self.search);
+            let hit = self.containers_hit(object, dict, &mut search);
+            self.search = search;
+            hit.unwrap_or_else(|Raised| {
                 self.failed = true;
                 false
             })
@@ -852,21 +884,25 @@ impl<'a> Walk<'a> {
     ///
     /// # Safety
     /// `object` is alive, and `dict` is its or NULL.
-    unsafe fn containers_hit(&mut self, object: Object, dict: Object) -> Result<bool> {
-        let mut search = Search::default();
-        let mut children: Vec<Object> = Vec::new();
+    unsafe fn containers_hit(
+        &mut self,
+        object: Object,
+        dict: Object,
+        search: &mut Search,
+    ) -> Result<bool> {
+        search.clear();
         // SAFETY: by contract.
-        unsafe { contained(object, &mut children)? };
+        unsafe { contained(object, &mut search.children)? };
         if !dict.is_null() {
-            push(&mut children, dict)?;
+            push(&mut search.children, dict)?;
         }
-        if children.is_empty() {
+        if search.children.is_empty() {
             return Ok(false);
         }
         search.add(object, 0)?;
         let mut at = 0;
         loop {
-            for &child in &children {
+            while let Some(child) = search.children.pop() {
                 let state = NEW + search.nodes.len() as u32;
                 match self.containers.insert(child as usize, state)? {
                     Some(HITS) => search.nodes[at].hits = true,
@@ -878,7 +914,6 @@ impl<'a> Walk<'a> {
                     }
                 }
             }
-            children.clear();
             at += 1;
             let Some(&Node {
                 container, depth, ..
@@ -892,7 +927,7 @@ impl<'a> Walk<'a> {
             search.nodes[at].hits = std::mem::replace(&mut self.hit, false);
             if !search.nodes[at].hits && depth < CONTAINER_DEPTH {
                 // SAFETY: as above.
-                unsafe { contained(container, &mut children)? };
+                unsafe { contained(container, &mut search.children)? };
             }
         }
         search.follow_back()?;
@@ -920,6 +955,10 @@ struct Search {
     nodes: Vec<Node>,
     /// A container and one that holds it.
     ways: Vec<(u32, u32)>,
+    /// What the present node holds.
+    children: Vec<Object>,
+    /// Nodes that hit, of which the holders are not known to.
+    pending: Vec<u32>,
 }
 
 struct Node {
@@ -929,6 +968,13 @@ struct Node {
 }
 
 impl Search {
+    fn clear(&mut self) {
+        self.nodes.clear();
+        self.ways.clear();
+        self.children.clear();
+        self.pending.clear();
+    }
+
     fn add(&mut self, container: Object, depth: usize) -> Result<()> {
         let node = Node {
             container,
@@ -941,18 +987,17 @@ impl Search {
     /// What holds a container that hits does so as well.
     fn follow_back(&mut self) -> Result<()> {
         self.ways.sort_unstable();
-        let mut pending = Vec::new();
         for (index, node) in self.nodes.iter().enumerate() {
             if node.hits {
-                push(&mut pending, index as u32)?;
+                push(&mut self.pending, index as u32)?;
             }
         }
-        while let Some(index) = pending.pop() {
+        while let Some(index) = self.pending.pop() {
             let first = self.ways.partition_point(|way| way.0 < index);
             for &(_, holder) in self.ways[first..].iter().take_while(|way| way.0 == index) {
                 let node = &mut self.nodes[holder as usize];
                 if !std::mem::replace(&mut node.hits, true) {
-                    push(&mut pending, holder)?;
+                    push(&mut self.pending, holder)?;
                 }
             }
         }
