@@ -176,6 +176,19 @@ pub unsafe fn is_container(object: Object) -> bool {
     unsafe { is_unhashable(object) || is_exact(object, &raw mut PyDictProxy_Type) }
 }
 
+/// The containers that a tuple holds, as [`is_container`] has it.
+///
+/// # Safety
+/// `tuple` is a tuple, which stays alive and as it is meanwhile.
+pub unsafe fn containers_in(tuple: Object) -> impl Iterator<Item = Object> {
+    // SAFETY: by contract.
+    let size = unsafe { PyTuple_Size(tuple) };
+    // SAFETY: by contract; a tuple that is being built has empty places.
+    let items = (0..size).map(move |at| unsafe { PyTuple_GetItem(tuple, at) });
+    // SAFETY: what a tuple holds is alive.
+    items.filter(|&item| !item.is_null() && unsafe { is_container(item) })
+}
+
 /// # Safety
 /// `kind` is alive.
 pub unsafe fn is_heap_type(kind: *mut PyTypeObject) -> bool {

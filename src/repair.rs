@@ -148,11 +148,8 @@ unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
     // one. A referent is alive; its holder may be hashed by what is in it.
     unsafe {
         if is_tuple(object) {
-            for at in 0..PyTuple_Size(object) {
-                let item = PyTuple_GetItem(object, at);
-                if !item.is_null() && is_container(item) {
-                    collect(item, arg);
-                }
+            for item in containers_in(object) {
+                collect(item, arg);
             }
         }
         if (*edges).depth < CONTAINER_DEPTH && is_container(object) {

@@ -455,12 +455,13 @@ fn close_over_hashes(
     for &object in &findings.holders {
         seen.insert(object as usize, 0)?;
     }
+    // What a walk of the tracked objects finds is tracked itself.
+    // SAFETY: nothing has run since they were found.
+    if members.iter().any(|&object| unsafe { !is_tracked(object) }) {
+        depth = Depth::Untracked;
+    }
     let mut edges = None;
     for walks in 0.. {
-        // SAFETY: nothing has run since they were found.
-        if depth == Depth::Tracked && members.iter().any(|&object| unsafe { !is_tracked(object) }) {
-            depth = Depth::Untracked;
-        }
         if walks >= WALKS {
             // No Python code runs in a scan: the edges stay as they are.
             let edges = match &edges {
@@ -487,12 +488,15 @@ fn close_over_hashes(
             };
             // SAFETY: as above.
             if hit && unsafe { traverse_change_of(object) }.is_none() {
-                let mut tuples: Vec<Object> = Vec::new();
-                let arg = (&raw mut tuples).cast();
+                let mut referents: Vec<Object> = Vec::new();
+                let arg = (&raw mut referents).cast();
                 // SAFETY: as above; the visitor takes the list.
-                check(unsafe { traverse(object, Some(collect_tuples), arg) })?;
-                for tuple in tuples {
-                    private.insert(tuple as usize, 0)?;
+                check(unsafe { traverse(object, Some(collect), arg) })?;
+                for referent in referents {
+                    // SAFETY: a referent is alive.
+                    if unsafe { is_exact(referent, &raw mut PyTuple_Type) } {
+                        private.insert(referent as usize, 0)?;
+                    }
                 }
             }
             if hit && seen.insert(object as usize, 0)?.is_none() {
@@ -614,17 +618,6 @@ fn prefetch(gc: *const PyGC_Head) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = gc;
-}
-
-unsafe extern "C" fn collect_tuples(object: Object, arg: *mut c_void) -> c_int {
-    // SAFETY: `arg` is the list; a referent is alive.
-    unsafe {
-        let tuples = &mut *arg.cast::<Vec<Object>>();
-        if is_exact(object, &raw mut PyTuple_Type) && push(tuples, object).is_err() {
-            return -1;
-        }
-    }
-    0
 }
 
 struct Walk<'a> {
@@ -1021,9 +1014,8 @@ unsafe extern "C" fn collect_containers(object: Object, arg: *mut c_void) -> c_i
         let containers = &mut *arg.cast::<Vec<Object>>();
         if is_tuple(object) {
             // A tuple of what has a hash has one itself, and is found by that.
-            for at in 0..PyTuple_Size(object) {
-                let item = PyTuple_GetItem(object, at);
-                if !item.is_null() && is_container(item) && push(containers, item).is_err() {
+            for item in containers_in(object) {
+                if push(containers, item).is_err() {
                     return -1;
                 }
             }
