@@ -144,7 +144,10 @@ class Storm:
                 same = [x for x in objects if type(x) is kind]
                 if len(same) > 1:
                     a, b = self.random.sample(same, 2)
-                    mine = (self, self.__dict__, objects, same, gc.remap)
+                    # The first remap makes an instance of gc.RemapResult, which the
+                    # second could not make one of another class.
+                    mine = (self, self.__dict__, objects, same, gc.remap,
+                            gc.RemapResult)
                     if not any(x is y for x in (a, b) for y in mine) and not (
                             kind is types.FunctionType
                             and AUDIT_HOOK in (a.__name__, b.__name__)):
