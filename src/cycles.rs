@@ -2,8 +2,9 @@
 //!
 //! No Python program can build a tuple that holds itself, and so `tuple.__hash__()` does not look
 //! out for one: it would overflow the C stack. The same goes for an iterator over iterators, a
-//! mapping proxy, a partial function, a stream on a stream, the next entry of a traceback. Through
-//! a list, an instance or a function a program can make any circle, and C code expects that.
+//! mapping proxy, a partial function, a stream on a stream, the next entry of a traceback; and
+//! nothing would clear a circle of frames. Through a list, an instance or a function a program can
+//! make any circle, and C code expects that.
 
 use std::ffi::{c_int, c_void};
 

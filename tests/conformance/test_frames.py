@@ -893,6 +893,23 @@ class FrameTests(RemapTestCase):
         self.assertIs(frame.f_locals["x"], pairs.new)
         frame.clear()
 
+    def test_extra_local_that_gets_the_name_of_a_variable(self):
+        class Name(str):
+            pass
+
+        def frame():
+            x = "variable"
+            return sys._getframe()
+        frame = frame()
+        old = "".join(["non ", "int"])
+        frame.f_locals[old] = "extra"
+        gc.remap([(old, Name("x"))])
+        # The variable is found; the other is shown beside it.
+        self.assertEqual(frame.f_locals["x"], "variable")
+        self.assertEqual(list(frame.f_locals.values()), ["variable", "extra"])
+        frame.f_locals["x"] = "again"
+        self.assertEqual(frame.f_locals["x"], "again")
+
     def test_extra_locals(self):
         pairs = Pairs.things()
 

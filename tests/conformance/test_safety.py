@@ -1028,6 +1028,34 @@ class CircleTests(SafetyTestCase):
             traceback.format_exception(group)
             """)
 
+    def test_frames_that_have_returned(self):
+        self.check("""
+            import sys
+            def g(): return sys._getframe()
+            def f(): return g()
+            def h(): return f()
+            def h_in(): return h()
+            def frames():
+                # A frame would keep those above it alive, where it is met.
+                names = {"f", "g", "h", "h_in"}
+                return sum(type(x) is types.FrameType and x.f_code.co_name in names
+                           for x in gc.get_objects())
+            for back in (lambda x: x.f_back.f_back,
+                         lambda x: x.f_back.f_back.f_back):
+                top = h_in()
+                pairs = [[back(top), top]]
+                assert isinstance(remap(*pairs), TypeError)
+                pairs = [[back(top), top.f_back], [top, h_in()]]
+                assert isinstance(remap(*pairs), TypeError)
+                # One of another call is in order.
+                pairs = [[back(top), h_in()]]
+                assert not isinstance(remap(*pairs), TypeError)
+                traceback.extract_stack(top)
+            del top, pairs
+            gc.collect()
+            assert not frames(), frames()
+            """)
+
     def test_circles_that_a_program_can_make(self):
         self.check("""
             error = ValueError()
