@@ -996,6 +996,11 @@ class CircleTests(SafetyTestCase):
         self.check("""
             circle(of(lambda: io.BytesIO(b"abc"))(lambda b: io.BufferedReader(b)),
                    lambda b: b.read(1), lambda b: b.closed, repr)
+            import codecs
+            circle(of(io.BytesIO)(lambda b: codecs.getreader("euc_jp")(b)),
+                   lambda r: r.read(1), lambda r: r.missing, repr)
+            circle(of(io.BytesIO)(lambda b: codecs.getwriter("euc_jp")(b)),
+                   lambda w: w.missing, repr)
             """)
 
     def test_code(self):
