@@ -1003,6 +1003,20 @@ class CircleTests(SafetyTestCase):
                    lambda w: w.missing, repr)
             """)
 
+    def test_nodes_of_the_tree_of_a_context(self):
+        self.check("""
+            import contextvars
+            context, var = contextvars.Context(), contextvars.ContextVar("v")
+            class Held: pass
+            pairs = [[Held(), None]]
+            context.run(var.set, pairs[0][0])
+            tree, = [x for x in gc.get_referents(context)
+                     if type(x).__name__ == "hamt"]
+            pairs[0][1], = gc.get_referents(tree)
+            assert isinstance(remap(*pairs), TypeError)
+            assert context[var] is pairs[0][0]
+            """)
+
     def test_code(self):
         self.check("""
             import marshal
