@@ -46,6 +46,26 @@ fn every_field_is_remapped_on_the_release_build() -> Result<()> {
 }
 
 #[test]
+fn no_circle_is_made_that_the_collector_leaves() -> Result<()> {
+    script_says(
+        "debug",
+        "audit/circles.py",
+        &[],
+        " 0 problems on a debug build",
+    )
+}
+
+#[test]
+fn no_circle_is_made_that_the_collector_leaves_on_the_release_build() -> Result<()> {
+    script_says(
+        "release",
+        "audit/circles.py",
+        &[],
+        " 0 problems on a release build",
+    )
+}
+
+#[test]
 fn the_table_of_types_is_up_to_date() -> Result<()> {
     script_says(
         "debug",

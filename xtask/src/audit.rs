@@ -15,7 +15,7 @@ use crate::project::Project;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
-    cargo xtask audit                # types, parity, every use of the macros, every field\n  \
+    cargo xtask audit                # types, parity, every use of the macros, every field, circles\n  \
     cargo xtask audit --coverage     # and write docs/coverage.md")]
 pub struct Args {
     /// Audit this interpreter; only a debug build knows which macro visits what
@@ -36,7 +36,7 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     };
     build_python::build(project, &[args.flavour], None, &options)?;
     let mut failed = Vec::new();
-    let mut scripts = vec!["audit.py", "fields.py"];
+    let mut scripts = vec!["audit.py", "fields.py", "circles.py"];
     if args.coverage {
         scripts.push("coverage.py");
     }
