@@ -469,6 +469,43 @@ class InFlightTests(RemapTestCase):
                 fresh = make.fromkeys(table) if make is dict else make(table)
                 self.check(fresh, table)
 
+    def test_table_that_only_c_code_holds(self):
+        """The table that dict() fills from a generator, which remaps: the collector
+        does not know it as long as it holds nothing but what is not tracked."""
+        def fill(pairs):
+            keys = [(n, pairs.old) for n in range(8)]
+            # Untracks tuples of what is not tracked.
+            gc.collect()
+            tracked = gc.is_tracked(keys[0])
+
+            def items():
+                yield from zip(keys, range(8))
+                gc.remap(pairs.list)
+                yield "last", 8
+            return dict(items()), tracked
+
+        def check(table, new):
+            keys = [*((n, new) for n in range(8)), "last"]
+            self.assertEqual(list(table.items()), list(zip(keys, range(9))))
+            self.assertDictSound(table)
+            self.check(table, keys)
+        pairs = Pairs.things()
+        table, tracked = fill(pairs)
+        # It is known: as any other, it is repaired.
+        self.assertTrue(tracked)
+        check(table, pairs.new)
+        pairs = Pairs(fresh_str("old"), fresh_str("new"))
+        table, tracked = fill(pairs)
+        # It is not: all entries are there, where iteration finds them.
+        self.assertFalse(tracked)
+        self.assertEqual([*table], [*((n, pairs.new) for n in range(8)), "last"])
+        self.assertEqual([*table.values()], [*range(9)])
+        # The next remap of what is in a key makes it sound.
+        again = Pairs(pairs.new, fresh_str("newer"))
+        del pairs
+        gc.remap(again.list)
+        check(table, again.new)
+
 
 class LimitTests(RemapTestCase):
     """What a class says about the hashes of its instances is not followed.
