@@ -470,8 +470,11 @@ fn close_over_hashes(
             };
             edges.add_all_levels(&mut members, &mut findings.value_hashed)?;
         }
+        // SAFETY: nothing has run since they were found.
+        let unseen = |&object: &Object| unsafe { _PyRemap_MayBeHeldUnseen(object) != 0 };
+        let held_unseen = members.iter().any(unseen);
         findings.weak.join(members, &mut findings.value_hashed)?;
-        if depth == Depth::Tracked && constants_changed(&findings.value_hashed)? {
+        if depth == Depth::Tracked && (held_unseen || constants_changed(&findings.value_hashed)?) {
             depth = Depth::Untracked;
             edges = None;
         }

@@ -694,6 +694,30 @@ class Zone(datetime.tzinfo):
         return None
 
 
+class ByOffset(datetime.tzinfo):
+    """Hashed by its offset, which it has in something."""
+
+    def __init__(self, held):
+        self.held = held
+
+    def offset(self):
+        return self.held if isinstance(self.held, datetime.timedelta) \
+            else [*self.held][0]
+
+    def utcoffset(self, moment):
+        return self.offset()
+
+    def __hash__(self):
+        return hash(self.held)
+
+    def __eq__(self, other):
+        return self.held == other.held
+
+
+class Sub(datetime.datetime):
+    pass
+
+
 class DatetimeTests(RemapTestCase):
     """The collector does not know a datetime, whose tzinfo may be anybody's."""
 
@@ -730,7 +754,8 @@ class DatetimeTests(RemapTestCase):
         frozen = frozenset(moments)
         nested = {(moments[0],): 1}
         hash(frozen)
-        self.remap(pairs, rehashed=3)
+        # Three tables, and what two moments know of their own hash.
+        self.remap(pairs, rehashed=3 + 2)
         for moment, kind, args in zip(moments, (datetime.datetime, datetime.time),
                                       ((2020, 1, 1, 12), (12,))):
             equal = kind(*args, tzinfo=pairs.new)
@@ -741,6 +766,69 @@ class DatetimeTests(RemapTestCase):
         self.assertEqual(frozen, frozenset(moments))
         self.assertEqual(hash(frozen), hash(frozenset(moments)))
         self.assertIn((moments[0],), nested)
+
+    def moments(self, zone):
+        return [datetime.datetime(2020, 1, 1, 12, tzinfo=zone),
+                datetime.time(12, tzinfo=zone), Sub(2020, 1, 1, 12, tzinfo=zone)]
+
+    def check_found(self, zone, moments, table, nested):
+        for moment, equal in zip(moments, self.moments(zone)):
+            self.assertEqual(moment, equal)
+            self.assertEqual(hash(moment), hash(equal))
+            self.assertIn(equal, table)
+            self.assertIn((equal, 1), nested)
+
+    def test_hash_of_a_tzinfo_that_stays(self):
+        for nest in (lambda x: x, lambda x: (x,), lambda x: frozenset([x])):
+            with self.subTest(nest=nest(None)):
+                pairs = Pairs(datetime.timedelta(hours=1),
+                              datetime.timedelta(hours=5))
+                zone = ByOffset(nest(pairs.old))
+                moments = self.moments(zone)
+                table, nested = set(moments), {(x, 1): None for x in moments}
+                zones = {zone}
+                result = gc.remap(pairs.list)
+                self.assertIs(zone.offset(), pairs.new)
+                self.assertIn(ByOffset(nest(pairs.new)), zones)
+                self.check_found(zone, moments, table, nested)
+                # Three tables, and what three moments know of their own hash.
+                self.assertGreaterEqual(result.rehashed, 3 + 3)
+
+    def test_hash_of_a_tzinfo_whose_class_is_replaced(self):
+        class Later(ByOffset):
+            def utcoffset(self, moment):
+                return super().utcoffset(moment) + datetime.timedelta(hours=2)
+
+            def __hash__(self):
+                return ~super().__hash__()
+        pairs = Pairs(type("Old", (ByOffset,), {}), Later)
+        zone = pairs.old(datetime.timedelta(hours=1))
+        moments = self.moments(zone)
+        table, nested = set(moments), {(x, 1): None for x in moments}
+        gc.remap(pairs.list)
+        self.assertIs(type(zone), Later)
+        self.check_found(zone, moments, table, nested)
+
+    def test_hash_of_a_tzinfo_is_undone(self):
+        class Raises(datetime.timedelta):
+            def __hash__(self):
+                if armed:
+                    raise ZeroDivisionError
+                return super().__hash__()
+        armed = []
+        pairs = Pairs(datetime.timedelta(hours=1), Raises(hours=5))
+        zone = ByOffset(pairs.old)
+        moments = self.moments(zone)
+        table, nested = set(moments), {(x, 1): None for x in moments}
+        hashes = [*map(hash, moments)]
+        # Found after the others: that of a moment is known by then.
+        fails = {(moments[0], pairs.old): None}
+        armed.append(None)
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap(pairs.list)
+        self.assertEqual([*map(hash, moments)], hashes)
+        self.check_found(zone, moments, table, nested)
+        self.assertIn((moments[0], datetime.timedelta(hours=1)), fails)
 
     def test_moments_that_become_equal(self):
         pairs = self.zones()
