@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import io
 import types
 import weakref
 
@@ -391,6 +392,65 @@ class NamespaceTests(RemapTestCase):
         vars(obj)[pairs.old] = 2
         self.remap(pairs, rehashed=1)
         self.assertEqual(vars(obj), {"a": 1, Key(2): 2})
+
+
+class AsOfAnotherClassTests(RemapTestCase):
+    """What has been found out about the class of an instance, and is known to what
+    holds it, is what it is after assigning __class__."""
+
+    def proxy(self, change):
+        class A: pass
+
+        class B:
+            def __call__(self): pass
+        instance = A()
+        proxy = weakref.proxy(instance)
+        change(A, B, instance)
+        return type(instance) is B, type(proxy)
+
+    def parameters(self, change):
+        class A: pass
+
+        class B:
+            def __typing_subst__(self, argument): return argument
+        instance = A()
+        alias = types.GenericAlias(list, (instance,))
+        before = alias.__parameters__
+        change(A, B, instance)
+        return type(instance) is B, before, alias.__parameters__
+
+    def stream(self, change):
+        class Base:
+            closed = False
+            readable = seekable = lambda self: True
+            writable = lambda self: False
+            flush = close = lambda self: None
+            tell = lambda self: 0
+            read = lambda self, n: b"a"
+
+        class A(Base):
+            read1 = Base.read
+
+        class B(Base): pass
+        instance = A()
+        stream = io.TextIOWrapper(instance)
+        text = stream.read(1)
+        change(A, B, instance)
+        try:
+            return type(instance) is B, text, stream.read(1)
+        except AttributeError as e:
+            return type(instance) is B, text, str(e)
+
+    def test_as_by_assignment(self):
+        def assign(old, new, instance):
+            instance.__class__ = new
+
+        def remap(old, new, instance):
+            gc.remap([(old, new)])
+        for case in self.proxy, self.parameters, self.stream:
+            with self.subTest(case.__name__):
+                self.assertEqual(case(remap), case(assign))
+                self.assertTrue(case(remap)[0])
 
 
 if __name__ == "__main__":
