@@ -177,13 +177,15 @@ def python_socket():
 @maker("_gdbm.gdbm")
 def gdbm_database():
     import _gdbm
-    return _gdbm.open(os.path.join(tempfile.mkdtemp(), "data"), "n")
+    with tempfile.TemporaryDirectory() as directory:   # it stays open
+        return _gdbm.open(os.path.join(directory, "data"), "n")
 
 
 @maker("_dbm.dbm")
 def dbm_database():
     import _dbm
-    return _dbm.open(os.path.join(tempfile.mkdtemp(), "data"), "n")
+    with tempfile.TemporaryDirectory() as directory:   # it stays open
+        return _dbm.open(os.path.join(directory, "data"), "n")
 
 
 @maker("builtins.PyCapsule", keep=True)
