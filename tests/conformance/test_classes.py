@@ -1646,6 +1646,67 @@ class MroWindowTests(RemapTestCase):
         for o in self.objects:
             self.assertRaises(TypeError, len, o)
 
+    def test_subscripts(self):
+        # Specialised with a pointer that the class keeps for them.
+        for order in (["Plain", "Custom", "Below"],
+                      ["Custom", "Plain", "Below"],
+                      ["Custom", "Below", "Plain"]):
+            with self.subTest(order=order):
+                self.check_subscripts(order)
+
+    def check_subscripts(self, order):
+        """Subscripts in each mro(): in a remap that fails in the first of
+        them, in one that fails in the second, until one is through."""
+        class M(type):
+            def mro(cls):
+                act()
+                return super().mro()
+        class A:
+            def __getitem__(self, index):
+                return "old"
+        class B:
+            def __getitem__(self, index):
+                return "new"
+        act = lambda: None
+        classes = {}
+        for name in order:
+            classes[name] = {"Plain": type, "Custom": M, "Below": M}[name](
+                name, (classes["Custom"] if name == "Below" else A,), {})
+        objects = [C() for C in classes.values()]
+
+        sites = []
+
+        def subscripts():
+            """By the code that is specialised already, then by some that
+            becomes so."""
+            sites.extend((types.FunctionType((lambda o: o[0]).__code__.replace(),
+                                             {}), o) for o in objects)
+            return {site(o) for site, o in sites for _ in range(20)}
+
+        def act():
+            nonlocal calls
+            calls += 1
+            subscripts()
+            if calls == last:
+                raise ZeroDivisionError
+
+        pairs = Pairs(A, B)
+        for last in range(1, 10):
+            calls = 0
+            try:
+                gc.remap(pairs.list)
+            except ZeroDivisionError:
+                self.assertEqual(subscripts(), {"old"})
+            else:
+                break
+        self.assertEqual(calls, 2)
+        new = pairs.new
+        pairs.list.clear()
+        gc.collect()
+        self.assertEqual(subscripts(), {"new"})
+        new.__getitem__ = lambda self, index: "newer"
+        self.assertEqual(subscripts(), {"newer"})
+
     def test_classes_made_meanwhile(self):
         made = []
         def act():

@@ -663,6 +663,29 @@ class SpecialisedTests(RemapTestCase):
         self.remap(pairs)
         self.assertEqual(run(), ("new", 1))
 
+    def test_getitem_of_a_class_without_version_tags(self):
+        # There is a number of changes after which a class gets no more.
+        def make():
+            f, g = lambda self, i: ("old", i), lambda self, i: ("new", i)
+            A, B = (type("C", (), {"__getitem__": f}) for f in (f, g))
+            return Pairs(f, g), Pairs(A, B), type("D", (A,), {})()
+        for which in 0, 1:
+            *pairs, c = make()
+            for n in range(1100):
+                type(c).x = n
+                self.assertEqual(c.x, n)
+
+            def run():
+                for _ in range(HOT):
+                    r = c[1]
+                return r
+            self.assertEqual(run(), ("old", 1))
+            gc.remap(pairs[which].list)
+            self.assertEqual(run(), ("new", 1))
+            del pairs
+            gc.collect()
+            self.assertEqual(run(), ("new", 1))
+
     def test_getitem_with_other_arguments(self):
         pairs = Pairs(lambda self, i: i, lambda self: 1)
         c = type("C", (), {"__getitem__": pairs.old})()
