@@ -89,6 +89,9 @@ class InterpreterTests(RootTestCase):
         self.pair = [["".join(["old", " tool"]), "".join(["new", " tool"])]]
         monitoring.use_tool_id(3, self.pair[0][0])
         try:
+            with self.assertRaisesRegex(TypeError, "names.* must be str"):
+                gc.remap([(self.old, None)])
+            self.assertIs(monitoring.get_tool(3), self.old)
             self.remap(1)
             self.assertIs(monitoring.get_tool(3), self.new)
         finally:
@@ -261,6 +264,31 @@ class InterpreterTests(RootTestCase):
             print("end")
             """)
         self.assertEqual(out, "end\n")
+
+    def test_types_of_what_the_interpreter_makes(self):
+        # C code trusts the layout of what it makes, and looks for the types.
+        out = run_script(self, """
+            import ast, gc
+            class Group(BaseExceptionGroup, Exception): pass
+            class Name(ast.expr): _fields = "id", "ctx"
+            pairs = [(ExceptionGroup, Group), (ast.Name, Name)]
+            print(gc.remap(pairs).left_behind)
+            try:
+                try:
+                    raise ValueError
+                except* ValueError as group:
+                    print(type(group) is pairs[0][0])
+            finally:
+                tree = ast.parse("x", mode="eval")
+                print(type(tree.body) is pairs[1][0])
+            x = "found"
+            print(eval(compile(tree, "", "eval")))
+            try:
+                gc.remap(pairs, strict=True)
+            except RuntimeError as exc:
+                print("refused")
+            """)
+        self.assertEqual(out, "(1, 1)\nTrue\nTrue\nfound\nrefused\n")
 
     def test_completer_of_readline(self):
         # A module that is initialized in one phase has no slots.

@@ -504,6 +504,26 @@ class CheckedBeforeTests(SafetyTestCase):
                         assert all(k is pairs[x.n % 40][1] for k, x in l), l
                     """)
 
+    def test_descriptors_that_a_program_inherits(self):
+        # What is closed are those between them.
+        self.check("""
+            import os
+            from multiprocessing.util import spawnv_passfds
+            kept = [os.dup2(0, fd) for fd in (300, 400)]
+            other = os.dup2(0, 500)
+            class Argument:
+                def __fspath__(self):
+                    remap((kept[0], other))
+                    return "x"
+            try:
+                spawnv_passfds(b"/bin/false", ["false", Argument()], kept)
+            except ValueError as exc:
+                assert "fds_to_keep" in str(exc)
+            else:
+                raise AssertionError("started")
+            assert sorted(kept) == [400, 500], kept
+            """)
+
     mro = """
         class Evil:
             def __hash__(self): return hash("wanted")

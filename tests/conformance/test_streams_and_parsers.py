@@ -229,27 +229,42 @@ class StreamTests(RemapTestCase):
 
     def test_encoder(self):
         import codecs
-        f = io.TextIOWrapper(io.BytesIO(), "ascii")
+        # A function in C encodes in the place of one that it knows.
+        target = io.BytesIO()
+        f = io.TextIOWrapper(target, "ascii")
         [encoder] = [x for x in gc.get_referents(f)
                      if isinstance(x, codecs.IncrementalEncoder)]
-        pairs = Pairs(encoder, Thing())
+        pairs = Pairs(encoder, type(encoder)("replace"))
         encoder = None
-        self.refused(pairs, TypeError, r"encoder of .* must be")
+        self.remap(pairs, left_behind=(1,))
+        pairs = Pairs(pairs.old, Thing())
+        self.remap(pairs, left_behind=(1,))
         f.write("abc")
+        self.assertRaises(UnicodeEncodeError, f.write, "\u20ac")
         f.flush()
+        self.assertEqual(target.getvalue(), b"abc")
 
-    def test_decoded_and_errors(self):
-        f = io.TextIOWrapper(io.BytesIO(b"one\ntwo\n"), "utf-8",
-                             fresh_str("backslashreplace"))
+    def test_names_of_the_codecs(self):
+        # The stream has codecs for these, and looks them up again.
+        target = io.BytesIO()
+        f = io.TextIOWrapper(target, fresh_str("utf-8"), fresh_str("replace"))
+        for name, new in ("encoding", "latin-1"), ("errors", "strict"):
+            pairs = Pairs(getattr(f, name), new)
+            self.remap(pairs, left_behind=(1,))
+            self.assertIs(getattr(f, name), pairs.old)
+        f.write("\xe9\udc80")
+        f.reconfigure(errors="ignore")
+        f.write("\xe9\udc80")
+        f.flush()
+        self.assertEqual(target.getvalue(), b"\xc3\xa9?\xc3\xa9")
+
+    def test_decoded(self):
+        f = io.TextIOWrapper(io.BytesIO(b"one\ntwo\n"), "utf-8")
         f.readline()
         [text] = [x for x in gc.get_referents(f) if x == "one\ntwo\n"]
         pairs = Pairs(text, "short")
         text = None
         self.refused(pairs, TypeError, r"decoded_chars of .* must be")
-        pairs = Pairs(f.errors, "\udc80")
-        self.refused(pairs, TypeError, r"errors of .* must be an ASCII str")
-        pairs = Pairs(f.errors, 12345)
-        self.refused(pairs, TypeError, r"errors of .* must be an ASCII str")
         self.assertEqual(f.readline(), "two\n")
 
     def test_bytesio(self):
