@@ -524,6 +524,143 @@ class CheckedBeforeTests(SafetyTestCase):
             assert sorted(kept) == [400, 500], kept
             """)
 
+    def test_constants_that_are_compared(self):
+        # A frozenset of constants gets smaller, or its items move.
+        self.check("""
+            class Item:
+                def __hash__(self):
+                    global calls
+                    calls -= 1
+                    if not calls:
+                        done.append(remap(*pairs))
+                    return 5
+            def f(): pass
+            done = []
+            for n, merged, last in itertools.product((3, 20), (0, 1), (1, 2, 3)):
+                calls = 0
+                xs = [10 ** 20 + i for i in range(n)]
+                pairs = [(x, xs[0] if merged else 10 ** 30 + i * 7919)
+                         for i, x in enumerate(xs) if i]
+                constants = (frozenset([frozenset([Item()]), *xs]), None)
+                codes = [f.__code__.replace(co_consts=constants) for i in (1, 2)]
+                del constants, xs
+                calls = last
+                codes[0] == codes[1]
+                pairs.clear()
+                junk()
+            assert len(done) > 3, done
+            assert all(type(x) is gc.RemapResult for x in done), done
+            """)
+
+    def test_constants_that_are_interned(self):
+        # The frozenset that gets an interned string is not there any more.
+        self.check("""
+            import sys
+            class Item:
+                def __hash__(self):
+                    if pairs:
+                        pairs[:] = pairs[0][0][0], frozenset([1, 2])
+                        remap((pairs[0], pairs[1]))
+                        done.append(pairs[1])
+                        pairs.clear()
+                    return 5
+            def f(): pass
+            done, pairs = [], []
+            name = sys.intern("some_name")
+            for i in range(10):
+                constants = (frozenset([Item(), "".join(["some", "_name"])]),)
+                pairs.append((constants, None))
+                code = f.__code__.replace(co_consts=constants)
+                assert len(done) == 1
+                assert constants[0] is done[0]
+                del code, constants
+                junk()
+                assert sys.getrefcount(done.pop()) == 1
+            """)
+
+    def test_constants_that_are_merged(self):
+        # The compiler hashes an object that was put among them meanwhile.
+        self.check("""
+            import ast, sys, warnings
+            class Item:
+                def __hash__(self):
+                    global calls
+                    calls += counting
+                    if calls == last:
+                        assert not isinstance(remap(*pairs), Exception)
+                        pairs.clear()
+                    return 5
+            def show(*args):
+                global counting
+                assert not isinstance(remap((x, Item())), Exception)
+                counting = True
+            def of(*items):
+                return items
+            warnings.showwarning = show
+            warnings.simplefilter("always")
+            for kind in "tuple", "moved", "merged":
+                for last in range(1, 100):
+                    calls, counting, x = 0, False, int("1" + "0" * 20)
+                    if kind == "tuple":
+                        constants = [of(of(x, *range(1000, 1030)), i) for i in (7, 8)]
+                        new = of("other", 12345678901234)
+                        pairs = [(constants[1][0], new)]
+                    else:
+                        xs = [10 ** 21 + i for i in range(20)]
+                        constants = [frozenset([x, *xs])]
+                        new = 10 ** 30
+                        pairs = [(x, xs[0] if kind == "merged" else new + i * 7919)
+                                 for i, x in enumerate(xs) if i]
+                        del xs
+                    tree = ast.fix_missing_locations(ast.Module([ast.Expr(
+                        ast.Compare(ast.Constant(1000), [ast.Is()],
+                                    [ast.Constant(1001)])),
+                        *[ast.Assign([ast.Name("a", ast.Store())], ast.Constant(c))
+                          for c in constants]], []))
+                    compile(tree, "x", "exec")
+                    counting = False
+                    through = bool(pairs)
+                    pairs.clear()
+                    del constants, tree
+                    if kind == "tuple":
+                        assert sys.getrefcount(new) == 2, (last, sys.getrefcount(new))
+                    gc.collect()
+                    if through:
+                        break
+                assert 1 < last < 99, (kind, last)
+                junk()
+            """)
+
+    def test_arguments_of_unicode_errors(self):
+        # An exception that is being initialized is known to the collector.
+        self.check("""
+            import sys
+            class Text(str): pass
+            class Bytes(bytes): pass
+            class Buffer(bytearray): pass
+            class Index:
+                def __index__(self):
+                    assert not isinstance(remap(*pairs), Exception)
+                    return 1
+            i = Index()
+            for make, kind, *values in (
+                (lambda x: UnicodeEncodeError("ascii", x, i, 2, "r"), Text, "a", "b"),
+                (lambda x: UnicodeEncodeError(x, "text", i, 2, "r"), Text, "a", "b"),
+                (lambda x: UnicodeDecodeError("ascii", x, i, 2, "r"), Bytes, b"a", b"b"),
+                (lambda x: UnicodeDecodeError("ascii", x, i, 2, "r"), Buffer, b"a", b"b"),
+                (lambda x: UnicodeDecodeError(x, b"data", i, 2, "r"), Text, "a", "b"),
+                (lambda x: UnicodeTranslateError(x, i, 2, "r"), Text, "a", "b"),
+            ):
+                pairs = [(kind(values[0]), kind(values[1]))]
+                e = make(pairs[0][0])
+                assert any(x is pairs[0][1] for x in e.args)
+                str(e)
+                e = x = None
+                junk()
+                # Of the pair, and the call.
+                assert [sys.getrefcount(pairs[0][n]) for n in (0, 1)] == [2, 2]
+            """)
+
     mro = """
         class Evil:
             def __hash__(self): return hash("wanted")
