@@ -63,7 +63,7 @@ fn main() {
         .allowlist_function(
             "_PyObject_CheckChangeType|_PyType_(CheckBases|SaveBases|SetBases|RestoreBases)",
         )
-        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables|SetFlags|HasOwnMro)")
+        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables|SetFlags|HasOwnMro|SetBasesRunsCode)")
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")
         .allowlist_function(

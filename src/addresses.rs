@@ -68,6 +68,11 @@ impl AddressMap {
         Ok(None)
     }
 
+    pub fn addresses(&self) -> impl Iterator<Item = usize> {
+        let addresses = self.slots.iter().map(|&(address, _)| address);
+        addresses.filter(|&address| address != 0)
+    }
+
     /// Gives a member another value.
     pub fn replace(&mut self, address: usize, value: u32) {
         let slot = self.slot(address);

@@ -15,6 +15,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::allocator::Pinned;
 use crate::ffi::*;
+use crate::late::{self, Late};
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Bases, Plan, Refusals, same_change};
 use crate::weakrefs::Moved;
@@ -36,6 +37,11 @@ struct Repair {
     procedure: repairproc,
     state: *mut c_void,
     done: bool,
+    /// The table as it was when Python code began to run, or when it had been repaired: see
+    /// `_PyRemap_TableStamp`.
+    stamp: u64,
+    /// Is it as it was then?
+    unchanged: bool,
 }
 
 /// What types tell the engine in the middle of a traversal, through the thread's context.
@@ -54,6 +60,10 @@ struct Tables {
     /// Not while references are restored: then a table is as it was.
     accepting: bool,
     collisions: usize,
+    /// Python code has run since the first were found.
+    late: bool,
+    /// How many were found then.
+    found_late: usize,
 }
 
 pub struct Transaction<'a> {
@@ -141,7 +151,7 @@ impl Transaction<'_> {
                 + elsewhere
                 + bases.iter().map(|bases| bases.references).sum::<usize>(),
             containers: self.containers + elsewhere + bases.len(),
-            rehashed: tables.index.len(),
+            rehashed: tables.index.len() - tables.found_late,
             collisions: tables.collisions,
         }
     }
@@ -203,6 +213,63 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    /// May `change_bases` run Python code?
+    pub fn bases_run_code(&self) -> Result<bool> {
+        let mut classes = Vec::new();
+        for bases in &self.plan.bases {
+            push(&mut classes, bases.class.as_ptr().cast())?;
+        }
+        // SAFETY: the plan owns the classes.
+        let runs =
+            unsafe { _PyType_SetBasesRunsCode(classes.as_mut_ptr(), classes.len() as isize) };
+        check(runs)?;
+        Ok(!classes.is_empty() && runs != 0)
+    }
+
+    /// Python code may run from here on, before all tables have been repaired.
+    pub fn expect_code(&mut self) -> Result<()> {
+        late::watch(self.pairs, self.plan)?;
+        for repair in &mut self.deferred.tables.borrow_mut().repairs {
+            if !repair.done {
+                repair.stamp = repair.present_stamp();
+            }
+        }
+        Ok(())
+    }
+
+    /// The tables, still to be repaired, that are not right because of what Python code has done
+    /// meanwhile.
+    pub fn find_late(&mut self) -> Result<Vec<usize>> {
+        let Some(watched) = self.plan.watched.get() else {
+            return Ok(Vec::new());
+        };
+        let late = Late::find(self.pairs, watched)?;
+        let first = {
+            let tables = &mut *self.deferred.tables.borrow_mut();
+            tables.accepting = true;
+            tables.late = true;
+            for repair in &mut tables.repairs {
+                repair.unchanged = repair.done && repair.stamp == repair.present_stamp();
+            }
+            tables.repairs.len()
+        };
+        let asked = late.ask();
+        let tables = &mut *self.deferred.tables.borrow_mut();
+        for repair in &mut tables.repairs {
+            if repair.unchanged {
+                repair.stamp = repair.present_stamp();
+            }
+        }
+        tables.accepting = false;
+        tables.late = false;
+        asked?;
+        let mut found = Vec::new();
+        for index in first..tables.repairs.len() {
+            push(&mut found, index)?;
+        }
+        Ok(found)
+    }
+
     /// Changes the bases of classes. May run Python code: the `mro()` of a metaclass.
     pub fn change_bases(&mut self) -> Result<()> {
         let bases = &self.plan.bases;
@@ -254,6 +321,19 @@ impl Transaction<'_> {
         }
     }
 
+    /// The namespaces of classes in which something changes.
+    pub fn namespaces(&self) -> Result<AddressMap> {
+        let mut namespaces = AddressMap::default();
+        for class in &self.plan.namespaces {
+            // SAFETY: the plan owns the class.
+            let namespace = unsafe { (*class.as_ptr().cast::<PyTypeObject>()).tp_dict };
+            if !namespace.is_null() {
+                namespaces.insert(namespace as usize, 0)?;
+            }
+        }
+        Ok(namespaces)
+    }
+
     fn namespaces_changed(&self) {
         for class in &self.plan.namespaces {
             // SAFETY: the plan owns the class.
@@ -301,6 +381,7 @@ impl Transaction<'_> {
         let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
         repair.state = state;
         repair.done = true;
+        repair.stamp = repair.present_stamp();
         Ok(())
     }
 
@@ -316,6 +397,8 @@ impl Transaction<'_> {
                 procedure: *procedure,
                 state: std::ptr::null_mut(),
                 done: false,
+                stamp: 0,
+                unchanged: false,
             };
             push(&mut tables.repairs, again)?;
             tables.repairs.len() - 1
@@ -369,6 +452,13 @@ impl Transaction<'_> {
         // SAFETY: an exception may be set; it is put back below.
         let exception = unsafe { PyErr_GetRaisedException() };
         let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
+        // Those that Python code has changed, and that are not put back as a whole, are not right.
+        let mut right = AddressMap::default();
+        for repair in &repairs {
+            if repair.done || repair.stamp == repair.present_stamp() {
+                report(right.insert(repair.object.as_ptr() as usize, 0).map(|_| ()));
+            }
+        }
         for mut repair in repairs.into_iter().rev() {
             repair.end(Py_REPAIR_UNDO);
         }
@@ -392,8 +482,41 @@ impl Transaction<'_> {
         }
         self.namespaces_changed();
         self.classes_changed();
+        report(self.repair_after_undo(&right));
         // SAFETY: the exception was owned since it was taken.
         unsafe { PyErr_SetRaisedException(exception) };
+    }
+
+    /// Repairs the tables that are not right because of what Python code has done meanwhile. May
+    /// run Python code; a table of which a key cannot be hashed stays as that code has left it.
+    fn repair_after_undo(&mut self, right: &AddressMap) -> Result<()> {
+        let Some(watched) = self.plan.watched.get() else {
+            return Ok(());
+        };
+        let late = Late::find(self.pairs, watched)?;
+        *self.deferred.tables.borrow_mut() = Tables {
+            accepting: true,
+            ..Tables::default()
+        };
+        let asked = late.ask();
+        self.deferred.tables.borrow_mut().accepting = false;
+        let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
+        for mut repair in repairs {
+            if right.contains(repair.object.as_ptr() as usize) {
+                continue;
+            }
+            let procedure = repair.procedure.expect("a repairproc is not NULL");
+            // SAFETY: the type registered the procedure for this object, which is owned.
+            unsafe {
+                if procedure(repair.object.as_ptr(), Py_REPAIR_RUN, &mut repair.state) < 0 {
+                    PyErr_Clear();
+                    continue;
+                }
+            }
+            repair.done = true;
+            repair.end(Py_REPAIR_FINISH);
+        }
+        asked
     }
 
     /// Puts back the references of one holder, or of the threads.
@@ -520,7 +643,7 @@ fn restoring(
 }
 
 /// Does it store a reference and nothing else, so that it need not know of another hash?
-fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
+pub fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
     if same_change(change, PyObject_ChangeField) {
         // SAFETY: with this changeproc the slot is a `PyChangeField`.
         let field = unsafe { &*slot.cast::<PyChangeField>() };
@@ -551,8 +674,14 @@ impl Tables {
         }
         let next = self.repairs.len() as u32;
         if let Some(known) = self.index.insert(object as usize, next)? {
-            self.repairs[known as usize].procedure = procedure;
-            return Ok(());
+            let repair = &mut self.repairs[known as usize];
+            if !self.late || repair.unchanged {
+                repair.procedure = procedure;
+                return Ok(());
+            }
+            self.index.replace(object as usize, next);
+        } else if self.late {
+            self.found_late += 1;
         }
         push(
             &mut self.repairs,
@@ -561,6 +690,8 @@ impl Tables {
                 procedure,
                 state: std::ptr::null_mut(),
                 done: false,
+                stamp: 0,
+                unchanged: false,
             },
         )
     }
@@ -577,6 +708,11 @@ impl Drop for Transaction<'_> {
 }
 
 impl Repair {
+    fn present_stamp(&self) -> u64 {
+        // SAFETY: the object is owned.
+        unsafe { _PyRemap_TableStamp(self.object.as_ptr()) }
+    }
+
     fn end(&mut self, step: PyRepairStep) {
         if std::mem::take(&mut self.done) {
             let procedure = self.procedure.expect("a repairproc is not NULL");

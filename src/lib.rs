@@ -25,6 +25,7 @@ mod ffi;
 mod finish;
 mod flags;
 mod kept;
+mod late;
 mod left_behind;
 mod mro;
 mod pairs;

@@ -5,6 +5,7 @@
 //!
 //! Invariant: after an error the heap is as it was; all reasons are collected, not the first alone.
 
+use std::cell::OnceCell;
 use std::ffi::{c_int, c_void};
 
 use crate::addresses::AddressMap;
@@ -41,6 +42,9 @@ pub struct Plan {
     pub flags: Flags,
     /// Objects whose hash changes: a table that has one as a key is told so.
     pub value_hashed: AddressMap,
+    /// What a table may have a wrong hash of: see [`crate::late`]. Only if Python code may run
+    /// before all tables are repaired.
+    pub watched: OnceCell<Vec<Owned>>,
     pub weak: Following,
     /// Borrowed: not to be used after Python code has run.
     pub set_iterators: Vec<Object>,

@@ -3,33 +3,84 @@
 //! Tables are repaired innermost first: the hash of a key may come from the table of a frozenset.
 //! Where two of them refer to each other it cannot be told which hash comes from which, since that
 //! is up to a `__hash__` written in Python: they are repaired until no hash changes any more.
-//! This is the first phase in which Python code runs (`__hash__`, `__eq__`, `mro`).
+//! This is the first phase in which Python code runs (`__hash__`, `__eq__`, `mro`): what can do
+//! without is repaired before, and what that code has made or changed afterwards, see
+//! [`late`](crate::late).
 
 use std::ffi::{c_int, c_void};
 
 use crate::addresses::AddressMap;
 use crate::apply::Transaction;
 use crate::ffi::*;
+use crate::late;
 use crate::scan::CONTAINER_DEPTH;
 
 pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     let Order { tables, tangled } = innermost_first(&transaction)?;
+    let mut rest = repair_in_c(&mut transaction, &tables)?;
+    if !rest.is_empty() || transaction.bases_run_code()? {
+        transaction.expect_code()?;
+    }
     transaction.change_bases()?;
-    for &index in &tables {
+    for &index in &rest {
         transaction.repair(index)?;
     }
-    if !tangled {
-        return Ok(transaction);
+    if tangled {
+        settle(&mut transaction, &tables)?;
     }
+    for _ in 0..LATE_ROUNDS {
+        let late = transaction.find_late()?;
+        rest = repair_in_c(&mut transaction, &late)?;
+        for &index in &rest {
+            transaction.repair(index)?;
+        }
+        if rest.is_empty() {
+            return Ok(transaction);
+        }
+    }
+    // SAFETY: the class is a static of the interpreter.
+    let kind = unsafe { PyExc_RuntimeError };
+    raise(
+        kind,
+        c"tables were made and changed again and again while gc.remap() repaired them",
+    )
+}
+
+/// How often tables are looked for that Python code has made or changed during the repair of others.
+const LATE_ROUNDS: usize = 16;
+
+/// Repairs those tables for which no Python code has to run; returns the others.
+fn repair_in_c(transaction: &mut Transaction<'_>, tables: &[usize]) -> Result<Vec<usize>> {
+    let mut rest = Vec::new();
+    if tables.is_empty() {
+        return Ok(rest);
+    }
+    let objects = transaction.tables()?;
+    // Slots are updated with the names in these when a class has its bases.
+    let namespaces = transaction.namespaces()?;
+    for &index in tables {
+        let table = objects[index];
+        if !namespaces.contains(table as usize) && late::is_repaired_in_c(transaction.plan, table)?
+        {
+            transaction.repair(index)?;
+        } else {
+            push(&mut rest, index)?;
+        }
+    }
+    Ok(rest)
+}
+
+/// Repairs tables that refer to each other until no hash changes any more.
+fn settle(transaction: &mut Transaction<'_>, tables: &[usize]) -> Result<()> {
     // A hash is right at the latest when all that it comes from have been repaired in turn.
     for _ in 0..=tables.len() {
-        let before = hashes(&transaction, &tables)?;
+        let before = hashes(transaction, tables)?;
         transaction.plan.weak.forget_hashes();
-        for &index in &tables {
+        for &index in tables {
             transaction.repair_again(index)?;
         }
-        if hashes(&transaction, &tables)? == before {
-            return Ok(transaction);
+        if hashes(transaction, tables)? == before {
+            return Ok(());
         }
     }
     // SAFETY: the class is a static of the interpreter.

@@ -413,7 +413,8 @@ unsafe fn constants_hold(code: Object, objects: &AddressMap) -> Result<bool> {
     Ok(false)
 }
 
-unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
+/// A visitor that takes a list of objects.
+pub unsafe extern "C" fn collect(object: Object, arg: *mut c_void) -> c_int {
     // SAFETY: `arg` is a list of objects, which nothing else uses meanwhile.
     unsafe { -c_int::from(push(&mut *arg.cast::<Vec<Object>>(), object).is_err()) }
 }
@@ -526,6 +527,18 @@ fn close_over_hashes(
         }
     }
     Ok(())
+}
+
+/// All that is hashed by some objects, with these, and its holders; for when Python code has run.
+///
+/// The objects are alive.
+pub fn hashed_by(pairs: &Pairs, objects: Vec<Object>) -> Result<Findings> {
+    let mut findings = Findings::default();
+    for &object in &objects {
+        findings.value_hashed.insert(object as usize, 0)?;
+    }
+    close_over_hashes(pairs, Depth::Tracked, objects, &mut findings)?;
+    Ok(findings)
 }
 
 /// What is hashed by what, through references of its own: each pair is a referent and its holder,

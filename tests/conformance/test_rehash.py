@@ -5,14 +5,17 @@ be repaired although none of its own references has changed.
 """
 
 import collections
+import contextvars
 import dataclasses
 import functools
 import gc
 import inspect
 import sys
+import threading
 import time
 import types
 import typing
+import weakref
 
 from support import (Key, Pairs, RemapTestCase, Thing, fresh_str, main,
                      run_script)
@@ -871,6 +874,238 @@ class HashOfTheClassTests(RemapTestCase):
         gc.remap([pair, *pairs.list])
         self.check_found(table)
         self.assertEqual(key, (pairs.new, 2))
+
+
+class Member:
+    """Hashed by identity."""
+
+
+class WindowTests(RemapTestCase):
+    """Python code that runs when all references have been changed, and not all
+    tables have been repaired: it copies tables, and files objects in others."""
+
+    copies = {
+        "dict": [dict, dict.copy, lambda d: {**d}, lambda d: d | {},
+                 collections.OrderedDict, collections.OrderedDict.fromkeys,
+                 frozenset, lambda d: collections.ChainMap({}, d).maps[1].copy()],
+        "set": [set, frozenset, set.copy, lambda s: s | {0}, lambda s: s - {0},
+                dict.fromkeys, lambda s: {frozenset(s): 1},
+                lambda s: {(frozenset([frozenset(s)]),)}],
+    }
+
+    def window(self, where, act, pairs, fail):
+        """A remap with a call of act() in the middle; did it fail?"""
+        class Meta(type):
+            def mro(cls):
+                run()
+                return super().mro()
+
+        class InHash:
+            def __init__(self, value):
+                self.value = value
+            def __hash__(self):
+                run()
+                return hash(self.value)
+            def __eq__(self, other):
+                return self.value == other.value
+
+        def run():
+            if todo:
+                todo.pop()
+                if where == "thread":
+                    thread = threading.Thread(target=act)
+                    thread.start()
+                    thread.join()
+                else:
+                    act()
+                if fail:
+                    raise ZeroDivisionError
+
+        todo = []
+        A, B = type("A", (), {}), type("B", (), {})
+        if where == "hash":
+            early, late = ({InHash(pairs[0][0]): 1} for _ in range(2))
+        else:
+            C = Meta("C", (A,), {})
+            pairs = [*pairs, (A, B)]
+        todo.append(None)
+        try:
+            gc.remap(pairs)
+        except ZeroDivisionError:
+            return True
+        finally:
+            self.assertFalse(todo)
+        return False
+
+    def check(self, table):
+        """Each key is found, once."""
+        keys = [*table]
+        self.assertEqual(len({id(key) for key in keys}), len(keys))
+        self.assertEqual(len(table), len(keys))
+        for key in keys:
+            self.assertIn(key, table)
+            if isinstance(key, frozenset):
+                self.check(key)
+                self.assertEqual(hash(key), hash(frozenset([*key])))
+
+    def everywhere(self, test, *args):
+        for where in "mro", "hash", "thread":
+            for fail in False, True:
+                with self.subTest(where=where, fail=fail):
+                    test(where, fail, *args)
+
+    def test_copies(self):
+        self.everywhere(self.check_copies)
+
+    def check_copies(self, where, fail):
+        pairs = [(Member(), Member()) for _ in range(3)]
+        others = [Member() for _ in range(5)]
+        keys = [pair[0] for pair in pairs] + others
+        hashed = [Frozen(key) for key in keys]
+        tables = [dict.fromkeys(keys, 1), {*keys},
+                  dict.fromkeys(hashed, 1), {*hashed},
+                  dict.fromkeys([*keys, *hashed], 1)]
+        copied = [{}, set()]
+        del keys, hashed
+        def act():
+            made = []
+            for table in tables:
+                kind = type(table).__name__
+                made += [copy(table) for copy in self.copies[kind]]
+                copied["set" == kind].update(table)
+            copied.extend(made)
+        self.assertEqual(self.window(where, act, pairs, fail), fail)
+        self.assertGreater(len(copied), 30)
+        for table in tables + copied:
+            self.check(table)
+        for old, new in pairs:
+            here, gone = (old, new) if fail else (new, old)
+            for table in tables[:2]:
+                self.assertIn(here, table)
+                self.assertNotIn(gone, table)
+            for table in tables[2:4]:
+                self.assertIn(Frozen(here), table)
+                self.assertNotIn(Frozen(gone), table)
+            if not fail:
+                self.assertIn(new, copied[0])
+                self.assertIn(Frozen(new), copied[1])
+
+    def test_keys_that_are_filed(self):
+        self.everywhere(self.check_filed)
+
+    def check_filed(self, where, fail):
+        pairs = [(Member(), Member())]
+        old = pairs[0][0]
+        inner = frozenset([old])
+        keys = [(old,), inner, frozenset([inner]), (frozenset([inner]), 1),
+                weakref.ref(old), Frozen(old), Frozen(inner), Slotted((inner,)),
+                frozenset([Frozen(old)])]
+        for key in keys:
+            hash(key)
+        tables = [{}, set(), collections.OrderedDict()]
+        del old, inner
+        def act():
+            for key in keys:
+                tables[0][key] = tables[2][key] = 1
+                tables[1].add(key)
+                tables.append({key: 1})
+                tables.append({key})
+        self.assertEqual(self.window(where, act, pairs, fail), fail)
+        self.assertEqual(len(tables), 3 + 2 * len(keys))
+        for table in tables:
+            self.check(table)
+        for key in keys:
+            self.assertTrue(all(key in table for table in tables[:3]))
+
+    def test_tables_that_are_changed(self):
+        self.everywhere(self.check_changed)
+
+    def check_changed(self, where, fail):
+        for wrap in (lambda x: x), Frozen:
+            for size in range(30):
+                pairs = [(Member(), Member()) for _ in range(3)]
+                keys = [x for i, (old, new) in enumerate(pairs)
+                        for x in (wrap(old), f"k{i}")]
+                tables = [dict.fromkeys(keys, 0), {*keys},
+                          collections.OrderedDict.fromkeys(keys, 0)]
+                del keys
+                def act():
+                    more = [wrap(pairs[0][1]), *range(size)]
+                    tables[0].update(dict.fromkeys(more, 2))
+                    tables[1].update(more)
+                    tables[2].update(dict.fromkeys(more, 2))
+                    del tables[0]["k1"], tables[2]["k1"]
+                    tables[1].remove("k1")
+                try:
+                    failed = self.window(where, act, pairs, fail)
+                except RuntimeError:
+                    failed = True       # a table changed during its repair
+                self.assertGreaterEqual(failed, fail)
+                for table in tables:
+                    self.check(table)
+                    for i, pair in enumerate(pairs):
+                        self.assertIn(wrap(pair[not failed]), table)
+                    while table:
+                        table.pop() if type(table) is set else table.popitem()
+
+    def test_context(self):
+        self.everywhere(self.check_context)
+
+    def check_context(self, where, fail):
+        def run():
+            a, b, c = map(contextvars.ContextVar, "abc")
+            a.set("a")
+            others = [contextvars.ContextVar(str(i)) for i in range(40)]
+            for variable in others:
+                variable.set(1)
+            pairs = [(a, b)]
+            a = b = None
+            self.assertEqual(
+                self.window(where, lambda: c.set("c"), pairs, fail), fail)
+            context = contextvars.copy_context()
+            self.check(context)
+            if not fail:
+                self.assertEqual(pairs[0][1].get("lost"), "a")
+            self.assertEqual(len(context), 41 + (where != "thread"))
+        contextvars.Context().run(run)
+
+    def test_audit_hook(self):
+        out = run_script(self, """
+            import gc, sys
+            class O: pass
+            class A: pass
+            class B: pass
+            class C(A): pass
+            old, new = O(), O()
+            registry, frozen, made = {old: 1}, frozenset([old]), []
+            hash(frozen)
+            @sys.addaudithook
+            def hook(event, args):
+                if event == "object.__setattr__" and args[1] == "__bases__":
+                    made.append(dict(registry))
+                    made.append({frozen: 1})
+            gc.remap([(old, new), (A, B)])
+            print(len(made), new in made[0], frozen in made[1])
+            """)
+        self.assertEqual(out, "2 True True\n")
+
+    def test_tables_are_made_again_and_again(self):
+        made = []
+        class Restless:
+            def __init__(self, value):
+                self.value = value
+            def __hash__(self):
+                made.append(dict.fromkeys(tables[0]))
+                return hash(self.value)
+            def __eq__(self, other):
+                return self.value == other.value
+        pairs = Pairs.things()
+        tables = [[]]
+        tables = [{Restless(pairs.old): 1}]
+        self.refused(pairs, RuntimeError, "again and again")
+        self.assertIs([*tables[0]][0].value, pairs.old)
+        self.assertIn(Restless(pairs.old), tables[0])
+        made.clear()
 
 
 class TangledTests(RemapTestCase):

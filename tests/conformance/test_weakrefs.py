@@ -1437,6 +1437,18 @@ class CodeThatRunsTests(RemapTestCase):
         self.assertEqual(hash(ref), hash(pairs.old))
         del table
 
+    def test_canonical_reference_in_a_remap_that_fails(self):
+        for first in True, False:
+            pairs = Pairs.things()
+            refs = [weakref.ref(pairs.old)] if first else []
+            table = self.repairing(
+                pairs, lambda: refs.append(weakref.ref(pairs.new)), fail=True)
+            self.assertRaises(ZeroDivisionError, gc.remap, pairs.list)
+            # There is one for each object, and it goes back.
+            self.assertIs(refs[-1](), pairs.list[0][not first])
+            self.assertIs(refs[-1], refs[0])
+            del table
+
     def test_remembered_hash_after_the_rollback(self):
         pairs = Pairs.things()
         d = weakref.WeakKeyDictionary({pairs.old: 1})
