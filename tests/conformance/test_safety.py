@@ -477,6 +477,234 @@ class SafetyTests(SafetyTestCase):
                 self.assertRegex(done.stdout, "^alive: ")
 
 
+class FoundOutMeanwhileTests(SafetyTestCase):
+    """C code that asks Python code for what it will know from then on, and is
+    told it of an object that has been replaced by the time it stores it."""
+
+    def test_hash_of_a_weak_reference(self):
+        self.check("""
+            import weakref
+            class Key:
+                to = None
+                def __init__(self, value): self.value = value
+                def __eq__(self, other): return self.value == other.value
+                def __hash__(self):
+                    result, to, self.to = hash(self.value), self.to, None
+                    if to: remap((self, to))
+                    return result
+            class Reference(weakref.ref): pass
+            a, b = Key(1), Key(2)
+            reference = weakref.ref(a)
+            a.to = b
+            hash(reference)
+            assert a is b is reference()
+            assert {Reference(b): 1}[reference] == 1
+            """)
+
+    def test_hash_of_a_moment(self):
+        self.check("""
+            import datetime
+            class Zone(datetime.tzinfo):
+                to = None
+                def __init__(self, hours): self.hours = hours
+                def dst(self, moment): return None
+                def utcoffset(self, moment):
+                    hours, to, self.to = self.hours, self.to, None
+                    if to: remap((self, to))
+                    return datetime.timedelta(hours=hours)
+            for make in (lambda zone: datetime.datetime(2026, 1, 1, 12, tzinfo=zone),
+                         lambda zone: datetime.time(12, tzinfo=zone)):
+                a, b = Zone(1), Zone(2)
+                moment = make(a)
+                a.to = b
+                hash(moment)
+                assert moment.tzinfo is b
+                assert {make(b): 1}[moment] == 1
+            """)
+
+    def test_parameters_of_an_alias(self):
+        self.check("""
+            import typing
+            class Argument:
+                to = None
+                @property
+                def __parameters__(self):
+                    to, self.to = self.to, None
+                    if to: remap((self, to))
+                    return ()
+            for make in (lambda x: list[x]), (lambda x: list[x] | None):
+                for ask in (lambda a: a.__parameters__), (lambda a: attempt(lambda: a[int])):
+                    T = typing.TypeVar("T")
+                    x = Argument()
+                    alias = make(x)
+                    x.to = T
+                    ask(alias)
+                    assert alias == make(T)
+                    assert alias.__parameters__ == (T,)
+                    assert alias[int] == make(int)
+            """)
+
+    def test_whether_the_raw_file_is_one(self):
+        self.check("""
+            import io
+            class Raw(io.RawIOBase):
+                def readable(self): return True
+                def writable(self): return True
+                def seekable(self): return True
+                def tell(self): return 0
+                def readall(self): return b""
+                def write(self, data): return len(data)
+            class Last(io.FileIO):
+                def __del__(self):
+                    if pairs:
+                        remap(*pairs)
+                        pairs.clear()
+            for kind in io.BufferedReader, io.BufferedWriter, io.BufferedRandom:
+                pairs = []
+                f = kind(Last("/dev/zero", "r+"))
+                raw = io.FileIO("/dev/zero", "r+")
+                other = Raw()
+                pairs.append((raw, other))
+                attempt(f.__init__, raw)
+                assert not pairs and raw is other is f.raw
+                other.close()
+                assert f.closed
+                if kind is io.BufferedWriter:
+                    e = attempt(f.write, b"x")
+                else:
+                    e = attempt(f.read)
+                assert type(e) is ValueError, e
+            """)
+
+    def test_where_the_raw_file_stands(self):
+        self.check("""
+            import io
+            class Raw(io.RawIOBase):
+                to = None
+                def __init__(self, data, at): self.data, self.at = data, at
+                def readable(self): return True
+                def seekable(self): return True
+                def tell(self):
+                    at, to, self.to = self.at, self.to, None
+                    if to: remap((self, to))
+                    return at
+                def seek(self, offset, whence=0):
+                    self.at = offset + (0, self.at, len(self.data))[whence]
+                    return Raw.tell(self)
+                def readinto(self, b):
+                    data = self.data[self.at:self.at + len(b)]
+                    b[:len(data)] = data
+                    self.at += len(data)
+                    return len(data)
+            for act in (lambda: f.tell()), (lambda: f.seek(30)):
+                first, second = Raw(bytes(200), 100), Raw(bytes(range(200)), 50)
+                f = io.BufferedReader(first)
+                first.to = second
+                act()
+                assert f.raw is second
+                f.read(1)
+                f.seek(101)
+                assert f.read(1) == b"e", f.tell()
+            """)
+
+    def test_buffer_of_a_text_stream_that_is_being_made(self):
+        self.check("""
+            import codecs, io, sys
+            utf8 = codecs.lookup("utf-8")
+            def decoder(errors="strict"):
+                result.append(remap((f, g)))
+                return utf8.incrementaldecoder(errors)
+            def search(name):
+                if name == "remapping":
+                    return codecs.CodecInfo(
+                        utf8.encode, utf8.decode, utf8.streamreader,
+                        utf8.streamwriter, utf8.incrementalencoder, decoder)
+            codecs.register(search)
+            result = []
+            f, g = open("/dev/zero", "rb"), open("/dev/null", "rb")
+            raws = [f.raw, g.raw]
+            t = io.TextIOWrapper(f, "remapping")
+            assert t.buffer is g
+            raws[0].close()
+            assert t.read() == ""
+            raws[1].close()
+            del t
+            f = g = None
+            junk()
+            # Of the list, the variable, and the call.
+            assert [sys.getrefcount(raw) for raw in raws] == [3, 3]
+            """)
+
+    def test_pair_of_an_iterator_that_is_used_again(self):
+        self.check("""
+            import sys
+            class Last:
+                def __del__(self):
+                    results.append(remap((self, other)))
+            other, results = O(), []
+            d = collections.OrderedDict(a=Last(), b=2)
+            for items in d.items(), {"a": None, "b": 2}.items():
+                count = sys.getrefcount(other)
+                it = iter(items)
+                next(it)
+                d["a"] = None       # the pair has the last reference
+                assert next(it) == ("b", 2)
+                del it
+                junk()
+                assert sys.getrefcount(other) == count
+            assert type(results[0]) is gc.RemapResult, results
+            """)
+
+    def test_generator_of_an_awaitable_that_is_closed(self):
+        self.check("""
+            async def second():
+                try:
+                    yield 1
+                finally:
+                    finished.append(True)
+            async def first():
+                try:
+                    awaitable.send(None)
+                except ValueError:
+                    remap((a, b))
+                return
+                yield
+            finished = []
+            a, b = first(), second()
+            attempt(b.asend(None).send, None)
+            awaitable = a.asend(None)
+            e = attempt(awaitable.send, None)
+            assert type(e) is StopAsyncIteration, e
+            attempt(b.aclose().send, None)
+            assert finished and b.ag_frame is None
+            """)
+
+    def test_thread_local_that_dies(self):
+        self.check("""
+            import _thread, weakref
+            class Local(_thread._local):
+                def __init__(self, *args): pass
+            for replaced in "args", "item", "class", None:
+                class Other(_thread._local):
+                    def __init__(self, *args): pass
+                x = O()
+                local = Local(x)
+                [args] = [o for o in gc.get_referents(local)
+                          if type(o) is tuple and o and o[0] is x]
+                def callback(reference):
+                    if replaced:
+                        done.append(remap({"args": (args, (O(),)), "item": (x, O()),
+                                           "class": (Local, Other)}[replaced]))
+                    gc.collect()
+                    junk()
+                done = []
+                reference = weakref.ref(local, callback)
+                del local
+                assert len(done) == bool(replaced), done
+                junk()
+            """)
+
+
 class CheckedBeforeTests(SafetyTestCase):
     """C code that has looked at the items of a tuple, and calls Python code
     before it uses them."""
