@@ -80,7 +80,7 @@ fn main() {
         )
         .allowlist_type("PyObject|PyTypeObject|PyGC_Head|PyChangeField|_PyChangeContext")
         .allowlist_type("repairproc|changeproc|visitproc|visitchangeproc|PyRepairStep|PyChangeVerdict")
-        .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError)")
+        .allowlist_var("_PyRemap_layout|PyExc_(TypeError|ValueError|RuntimeError|SystemError|Exception|MemoryError)")
         .allowlist_var("Py(List|Set|FrozenSet|Tuple|Dict|DictProxy|SetIter|Property|Unicode|ContextVar)_Type")
         .default_enum_style(bindgen::EnumVariation::Consts)
         .prepend_enum_name(false)

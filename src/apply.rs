@@ -37,11 +37,10 @@ struct Repair {
     procedure: repairproc,
     state: *mut c_void,
     done: bool,
-    /// The table as it was when Python code began to run, or when it had been repaired: see
-    /// `_PyRemap_TableStamp`.
+    /// The table when Python code began to run: see `_PyRemap_TableStamp`.
     stamp: u64,
-    /// Is it as it was then?
-    unchanged: bool,
+    /// Did that code change it before it was repaired?
+    changed: bool,
 }
 
 /// What types tell the engine in the middle of a traversal, through the thread's context.
@@ -60,10 +59,8 @@ struct Tables {
     /// Not while references are restored: then a table is as it was.
     accepting: bool,
     collisions: usize,
-    /// Python code has run since the first were found.
-    late: bool,
-    /// How many were found then.
-    found_late: usize,
+    /// Those that ask again, while [`Late`] has them do so.
+    late: Option<Vec<Repair>>,
 }
 
 pub struct Transaction<'a> {
@@ -151,7 +148,7 @@ impl Transaction<'_> {
                 + elsewhere
                 + bases.iter().map(|bases| bases.references).sum::<usize>(),
             containers: self.containers + elsewhere + bases.len(),
-            rehashed: tables.index.len() - tables.found_late,
+            rehashed: tables.index.len(),
             collisions: tables.collisions,
         }
     }
@@ -230,44 +227,41 @@ impl Transaction<'_> {
     pub fn expect_code(&mut self) -> Result<()> {
         late::watch(self.pairs, self.plan)?;
         for repair in &mut self.deferred.tables.borrow_mut().repairs {
-            if !repair.done {
-                repair.stamp = repair.present_stamp();
-            }
+            repair.stamp = repair.stamp();
         }
         Ok(())
     }
 
-    /// The tables, still to be repaired, that are not right because of what Python code has done
-    /// meanwhile.
-    pub fn find_late(&mut self) -> Result<Vec<usize>> {
+    /// Repairs the tables that know a wrong hash because of what Python code has done meanwhile:
+    /// were there any? May run Python code.
+    pub fn repair_late(&mut self, trees: &mut AddressMap) -> Result<bool> {
+        let mut any = false;
+        for repair in self.ask_late()? {
+            if repair.is_known(trees)? || repair.is_right()? {
+                continue;
+            }
+            let index = {
+                let tables = &mut *self.deferred.tables.borrow_mut();
+                push(&mut tables.repairs, repair)?;
+                tables.repairs.len() - 1
+            };
+            self.repair(index)?;
+            any |= !self.deferred.tables.borrow().repairs[index].state.is_null();
+        }
+        Ok(any)
+    }
+
+    /// Tables that may know a wrong hash. Runs no Python code.
+    fn ask_late(&self) -> Result<Vec<Repair>> {
         let Some(watched) = self.plan.watched.get() else {
             return Ok(Vec::new());
         };
         let late = Late::find(self.pairs, watched)?;
-        let first = {
-            let tables = &mut *self.deferred.tables.borrow_mut();
-            tables.accepting = true;
-            tables.late = true;
-            for repair in &mut tables.repairs {
-                repair.unchanged = repair.done && repair.stamp == repair.present_stamp();
-            }
-            tables.repairs.len()
-        };
+        self.deferred.tables.borrow_mut().late = Some(Vec::new());
         let asked = late.ask();
-        let tables = &mut *self.deferred.tables.borrow_mut();
-        for repair in &mut tables.repairs {
-            if repair.unchanged {
-                repair.stamp = repair.present_stamp();
-            }
-        }
-        tables.accepting = false;
-        tables.late = false;
+        let found = self.deferred.tables.borrow_mut().late.take();
         asked?;
-        let mut found = Vec::new();
-        for index in first..tables.repairs.len() {
-            push(&mut found, index)?;
-        }
-        Ok(found)
+        Ok(found.unwrap_or_default())
     }
 
     /// Changes the bases of classes. May run Python code: the `mro()` of a metaclass.
@@ -366,7 +360,10 @@ impl Transaction<'_> {
     /// Runs one repair. May run Python code.
     pub fn repair(&mut self, index: usize) -> Result<()> {
         let (object, procedure) = {
-            let repair = &self.deferred.tables.borrow().repairs[index];
+            let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
+            if self.plan.watched.get().is_some() {
+                repair.look();
+            }
             (Owned::of(repair.object.as_ptr()), repair.procedure)
         };
         let mut state = std::ptr::null_mut();
@@ -381,7 +378,6 @@ impl Transaction<'_> {
         let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
         repair.state = state;
         repair.done = true;
-        repair.stamp = repair.present_stamp();
         Ok(())
     }
 
@@ -392,14 +388,7 @@ impl Transaction<'_> {
             let Repair {
                 object, procedure, ..
             } = &tables.repairs[index];
-            let again = Repair {
-                object: Owned::of(object.as_ptr()),
-                procedure: *procedure,
-                state: std::ptr::null_mut(),
-                done: false,
-                stamp: 0,
-                unchanged: false,
-            };
+            let again = Repair::new(object.as_ptr(), *procedure);
             push(&mut tables.repairs, again)?;
             tables.repairs.len() - 1
         };
@@ -451,12 +440,15 @@ impl Transaction<'_> {
         self.deferred.tables.borrow_mut().accepting = false;
         // SAFETY: an exception may be set; it is put back below.
         let exception = unsafe { PyErr_GetRaisedException() };
-        let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
-        // Those that Python code has changed, and that are not put back as a whole, are not right.
+        let tables = std::mem::take(&mut *self.deferred.tables.borrow_mut());
+        // Those are right when they have been put back, unless code had changed them before.
         let mut right = AddressMap::default();
-        for repair in &repairs {
-            if repair.done || repair.stamp == repair.present_stamp() {
-                report(right.insert(repair.object.as_ptr() as usize, 0).map(|_| ()));
+        let (mut repairs, watched) = (tables.repairs, self.plan.watched.get().is_some());
+        for repair in repairs.iter_mut().filter(|_| watched) {
+            repair.look();
+            let object = repair.object.as_ptr();
+            if !repair.changed && tables.index.contains(object as usize) {
+                report(right.insert(object as usize, 0).map(|_| ()));
             }
         }
         for mut repair in repairs.into_iter().rev() {
@@ -487,36 +479,42 @@ impl Transaction<'_> {
         unsafe { PyErr_SetRaisedException(exception) };
     }
 
-    /// Repairs the tables that are not right because of what Python code has done meanwhile. May
+    /// Repairs the tables that know a wrong hash because of what Python code has done meanwhile. May
     /// run Python code; a table of which a key cannot be hashed stays as that code has left it.
     fn repair_after_undo(&mut self, right: &AddressMap) -> Result<()> {
-        let Some(watched) = self.plan.watched.get() else {
-            return Ok(());
-        };
-        let late = Late::find(self.pairs, watched)?;
-        *self.deferred.tables.borrow_mut() = Tables {
-            accepting: true,
-            ..Tables::default()
-        };
-        let asked = late.ask();
-        self.deferred.tables.borrow_mut().accepting = false;
-        let repairs = std::mem::take(&mut self.deferred.tables.borrow_mut().repairs);
-        for mut repair in repairs {
-            if right.contains(repair.object.as_ptr() as usize) {
-                continue;
-            }
-            let procedure = repair.procedure.expect("a repairproc is not NULL");
-            // SAFETY: the type registered the procedure for this object, which is owned.
-            unsafe {
-                if procedure(repair.object.as_ptr(), Py_REPAIR_RUN, &mut repair.state) < 0 {
-                    PyErr_Clear();
+        let mut trees = AddressMap::default();
+        for _ in 0..late::ROUNDS {
+            let mut any = false;
+            for mut repair in self.ask_late()? {
+                let address = repair.object.as_ptr() as usize;
+                if right.contains(address) || repair.is_known(&mut trees)? {
                     continue;
                 }
+                match repair.is_right() {
+                    Ok(false) => {}
+                    Ok(true) => continue,
+                    Err(Raised) => {
+                        forgive()?;
+                        continue;
+                    }
+                }
+                let procedure = repair.procedure.expect("a repairproc is not NULL");
+                // SAFETY: the type registered the procedure for this object, which is owned.
+                let run =
+                    unsafe { procedure(repair.object.as_ptr(), Py_REPAIR_RUN, &mut repair.state) };
+                if check(run).is_err() {
+                    forgive()?;
+                    continue;
+                }
+                any |= !repair.state.is_null();
+                repair.done = true;
+                repair.end(Py_REPAIR_FINISH);
             }
-            repair.done = true;
-            repair.end(Py_REPAIR_FINISH);
+            if !any {
+                break;
+            }
         }
-        asked
+        Ok(())
     }
 
     /// Puts back the references of one holder, or of the threads.
@@ -669,31 +667,18 @@ fn address_of(change: changeproc, slot: *mut c_void) -> usize {
 
 impl Tables {
     fn defer(&mut self, object: Object, procedure: repairproc) -> Result<()> {
+        if let Some(late) = &mut self.late {
+            return push(late, Repair::new(object, procedure));
+        }
         if !self.accepting {
             return Ok(());
         }
         let next = self.repairs.len() as u32;
         if let Some(known) = self.index.insert(object as usize, next)? {
-            let repair = &mut self.repairs[known as usize];
-            if !self.late || repair.unchanged {
-                repair.procedure = procedure;
-                return Ok(());
-            }
-            self.index.replace(object as usize, next);
-        } else if self.late {
-            self.found_late += 1;
+            self.repairs[known as usize].procedure = procedure;
+            return Ok(());
         }
-        push(
-            &mut self.repairs,
-            Repair {
-                object: Owned::of(object),
-                procedure,
-                state: std::ptr::null_mut(),
-                done: false,
-                stamp: 0,
-                unchanged: false,
-            },
-        )
+        push(&mut self.repairs, Repair::new(object, procedure))
     }
 }
 
@@ -708,9 +693,43 @@ impl Drop for Transaction<'_> {
 }
 
 impl Repair {
-    fn present_stamp(&self) -> u64 {
+    fn new(object: Object, procedure: repairproc) -> Self {
+        Self {
+            object: Owned::of(object),
+            procedure,
+            state: std::ptr::null_mut(),
+            done: false,
+            stamp: 0,
+            changed: false,
+        }
+    }
+
+    fn stamp(&self) -> u64 {
         // SAFETY: the object is owned.
         unsafe { _PyRemap_TableStamp(self.object.as_ptr()) }
+    }
+
+    /// Looks whether Python code has changed the table, if it is not repaired yet.
+    fn look(&mut self) {
+        self.changed |= !self.done && self.stamp != self.stamp();
+    }
+
+    /// Is it a tree that has been repaired before? Then it is right, since it never changes.
+    fn is_known(&self, trees: &mut AddressMap) -> Result<bool> {
+        let object = self.object.as_ptr();
+        // SAFETY: the object is owned.
+        if unsafe { _PyRemap_IsHamt(object) == 0 } {
+            return Ok(false);
+        }
+        Ok(trees.insert(object as usize, 0)?.is_some())
+    }
+
+    /// Does the table know the hashes of its keys? May run Python code.
+    fn is_right(&self) -> Result<bool> {
+        // SAFETY: the object is owned.
+        let right = unsafe { _PyRemap_HashesAreRight(self.object.as_ptr()) };
+        check(right)?;
+        Ok(right != 0)
     }
 
     fn end(&mut self, step: PyRepairStep) {
@@ -761,6 +780,20 @@ fn set_class(instance: &Owned, class: &Owned) -> Result<()> {
         Py_DecRef(old.cast());
     }
     let _ = reference.into_ptr();
+    Ok(())
+}
+
+/// Clears the exception of a key that cannot be hashed; others stay.
+fn forgive() -> Result<()> {
+    // SAFETY: an exception is set.
+    unsafe {
+        if PyErr_ExceptionMatches(PyExc_Exception) == 0
+            || PyErr_ExceptionMatches(PyExc_MemoryError) != 0
+        {
+            return Err(Raised);
+        }
+        PyErr_Clear();
+    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@
 //! before any runs ([`is_repaired_in_c`]), and afterwards the heap is walked once more for the other
 //! tables ([`Late`]), whether the change stays or has been undone.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 
 use crate::addresses::AddressMap;
 use crate::apply::is_plain;
@@ -32,12 +32,11 @@ pub fn watch(pairs: &Pairs, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
-/// The objects that refer to what is watched, and to what is hashed by that.
+/// The tables that refer to what is watched, or to what is hashed by that.
 pub struct Late {
-    holders: Vec<Owned>,
+    tables: Vec<Owned>,
     hashed: AddressMap,
-    /// The objects of the pairs.
-    ends: AddressMap,
+    weak: Vec<Owned>,
 }
 
 impl Late {
@@ -49,45 +48,59 @@ impl Late {
         }
         let findings = scan::hashed_by(pairs, objects)?;
         let mut late = Self {
-            holders: Vec::new(),
+            tables: Vec::new(),
             hashed: findings.value_hashed,
-            ends: AddressMap::default(),
+            weak: Vec::new(),
         };
-        for holder in findings.touched {
-            if !pairs.exempt.contains(holder as usize) {
-                push(&mut late.holders, Owned::of(holder))?;
+        // The dict of an `lru_cache` goes with its links.
+        let mut private = AddressMap::default();
+        for &holder in &findings.touched {
+            // SAFETY: no Python code has run since the walk; the visitor takes the list.
+            unsafe {
+                if _PyRemap_IsTable(holder) == 0 {
+                    let mut referents: Vec<Object> = Vec::new();
+                    let arg = (&raw mut referents).cast();
+                    check(traverse(holder, Some(scan::collect), arg))?;
+                    let name = CStr::from_ptr((*type_of(holder)).tp_name);
+                    if name == c"functools._lru_cache_wrapper" {
+                        for referent in referents {
+                            private.insert(referent as usize, 0)?;
+                        }
+                    }
+                }
             }
         }
-        for pair in &pairs.pairs {
-            late.ends.insert(pair.old.as_ptr() as usize, 0)?;
-            late.ends.insert(pair.new.as_ptr() as usize, 0)?;
+        for holder in findings.touched {
+            // SAFETY: as above.
+            let is_table = unsafe { _PyRemap_IsTable(holder) != 0 };
+            if is_table && !private.contains(holder as usize) {
+                push(&mut late.tables, Owned::of(holder))?;
+            }
+        }
+        for reference in findings.weak.hashed {
+            push(&mut late.weak, Owned::of(reference))?;
         }
         Ok(late)
     }
 
-    /// Has all tables among them ask for a repair. Runs no Python code.
+    /// Has all tables ask for a repair, and weak references for their hashes. Runs no Python code.
     pub fn ask(&self) -> Result<()> {
-        for holder in &self.holders {
-            let holder = holder.as_ptr();
-            // SAFETY: the holder is owned; the visitor takes an `Asked`.
+        for reference in &self.weak {
+            // SAFETY: the weak reference is owned.
+            unsafe { _PyWeakref_SwapHash(reference.as_ptr(), -1) };
+        }
+        for table in &self.tables {
+            let table = table.as_ptr();
+            // SAFETY: the table is owned; the visitor takes the map.
             unsafe {
-                let mut asked = Asked {
-                    late: self,
-                    is_table: _PyRemap_TableStamp(holder) != 0,
-                };
-                if let Some(traverse) = traverse_change_of(holder) {
-                    check(traverse(holder, Some(ask), (&raw mut asked).cast()))?;
+                if let Some(traverse) = traverse_change_of(table) {
+                    let hashed = (&raw const self.hashed).cast_mut();
+                    check(traverse(table, Some(ask), hashed.cast()))?;
                 }
             }
         }
         Ok(())
     }
-}
-
-/// The object whose references are visited.
-struct Asked<'a> {
-    late: &'a Late,
-    is_table: bool,
 }
 
 /// The same object, but its hash may be another: ownership is exchanged with itself.
@@ -97,18 +110,17 @@ unsafe extern "C" fn ask(
     slot: *mut c_void,
     arg: *mut c_void,
 ) -> c_int {
-    // SAFETY: `arg` is the `Asked` of the traversal.
-    let Asked { late, is_table } = unsafe { &*arg.cast::<Asked<'_>>() };
-    let address = current as usize;
-    if is_plain(change, slot)
-        || !late.hashed.contains(address)
-        || !is_table && late.ends.contains(address)
-    {
+    // SAFETY: `arg` is the map of what has another hash, which is only read.
+    let hashed = unsafe { &*arg.cast_const().cast::<AddressMap>() };
+    if is_plain(change, slot) || !hashed.contains(current as usize) {
         return 0;
     }
     // SAFETY: the visited type's own changeproc and slot.
     unsafe { change.expect("a changeproc is not NULL")(slot, current).min(0) }
 }
+
+/// How often tables are looked for that Python code has made or changed during the repair of others.
+pub const ROUNDS: usize = 16;
 
 /// How deep the parts of a key are looked into.
 const PARTS: usize = 8;
@@ -131,7 +143,7 @@ pub fn is_repaired_in_c(plan: &Plan, table: Object) -> Result<bool> {
         if _PyRemap_IsContextTree(table) != 0 {
             return Ok(true); // its keys are context variables
         }
-        Ok(_PyRemap_TableStamp(table) != 0 && are_hashed_in_c(plan, table, PARTS)?)
+        Ok(_PyRemap_IsTable(table) != 0 && are_hashed_in_c(plan, table, PARTS)?)
     }
 }
 

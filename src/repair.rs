@@ -17,7 +17,7 @@ use crate::scan::CONTAINER_DEPTH;
 
 pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     let Order { tables, tangled } = innermost_first(&transaction)?;
-    let mut rest = repair_in_c(&mut transaction, &tables)?;
+    let rest = repair_in_c(&mut transaction, &tables)?;
     if !rest.is_empty() || transaction.bases_run_code()? {
         transaction.expect_code()?;
     }
@@ -28,26 +28,15 @@ pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     if tangled {
         settle(&mut transaction, &tables)?;
     }
-    for _ in 0..LATE_ROUNDS {
-        let late = transaction.find_late()?;
-        rest = repair_in_c(&mut transaction, &late)?;
-        for &index in &rest {
-            transaction.repair(index)?;
-        }
-        if rest.is_empty() {
-            return Ok(transaction);
+    // A key whose hash is another one each time is never right.
+    let mut trees = AddressMap::default();
+    for _ in 0..late::ROUNDS {
+        if !transaction.repair_late(&mut trees)? {
+            break;
         }
     }
-    // SAFETY: the class is a static of the interpreter.
-    let kind = unsafe { PyExc_RuntimeError };
-    raise(
-        kind,
-        c"tables were made and changed again and again while gc.remap() repaired them",
-    )
+    Ok(transaction)
 }
-
-/// How often tables are looked for that Python code has made or changed during the repair of others.
-const LATE_ROUNDS: usize = 16;
 
 /// Repairs those tables for which no Python code has to run; returns the others.
 fn repair_in_c(transaction: &mut Transaction<'_>, tables: &[usize]) -> Result<Vec<usize>> {

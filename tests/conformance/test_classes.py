@@ -1707,6 +1707,31 @@ class MroWindowTests(RemapTestCase):
         new.__getitem__ = lambda self, index: "newer"
         self.assertEqual(subscripts(), {"newer"})
 
+    def test_order_that_an_assignment_of_bases_would_put_back(self):
+        out = run_script(self, """
+            import gc
+            class Meta(type):
+                def mro(cls):
+                    if hooks: hooks.pop()()
+                    return super().mro()
+            for new in "text", (1, 2):
+                hooks = []
+                class A: pass
+                class B: pass
+                class C(A, metaclass=Meta): pass
+                class D(C): pass
+                old = C.__mro__
+                def second():
+                    gc.remap([(old, new)])
+                    raise ZeroDivisionError
+                hooks[:] = [second, lambda: None]   # of D, of C
+                try:
+                    C.__bases__ = (B,)
+                except ZeroDivisionError:
+                    print(C.__mro__ == (C, A, object), hasattr(C(), "x"))
+            """)
+        self.assertEqual(out, "True False\n" * 2)
+
     def test_classes_made_meanwhile(self):
         made = []
         def act():

@@ -11,6 +11,7 @@ import functools
 import gc
 import inspect
 import sys
+import textwrap
 import threading
 import time
 import types
@@ -1089,23 +1090,143 @@ class WindowTests(RemapTestCase):
             """)
         self.assertEqual(out, "2 True True\n")
 
-    def test_tables_are_made_again_and_again(self):
-        made = []
-        class Restless:
-            def __init__(self, value):
-                self.value = value
+    exploding = """
+        import collections, functools, gc, weakref
+        class O: pass
+        class Key:
+            def __init__(self, value): self.value = value
             def __hash__(self):
-                made.append(dict.fromkeys(tables[0]))
+                global calls
+                calls += 1
+                act(calls)
                 return hash(self.value)
-            def __eq__(self, other):
-                return self.value == other.value
-        pairs = Pairs.things()
-        tables = [[]]
-        tables = [{Restless(pairs.old): 1}]
-        self.refused(pairs, RuntimeError, "again and again")
-        self.assertIs([*tables[0]][0].value, pairs.old)
-        self.assertIn(Restless(pairs.old), tables[0])
-        made.clear()
+            def __eq__(self, other): return self.value == other.value
+        def act(call): pass
+        calls = 0
+        def remap(*pairs):
+            global calls
+            calls = 0
+            try:
+                return gc.remap(list(pairs))
+            except (ZeroDivisionError, RuntimeError) as e:
+                return e
+            finally:
+                calls = -10 ** 9
+        """
+
+    def check_script(self, source):
+        out = run_script(self, textwrap.dedent(self.exploding)
+                         + textwrap.dedent(source) + "\nprint('alive')\n")
+        self.assertEqual(out, "alive\n")
+
+    def test_entry_that_is_deleted_before_others_are_merged_into_it(self):
+        self.check_script("""
+            for last in range(1, 12):
+                a, b, c, new = O(), O(), O(), O()
+                d = collections.OrderedDict(
+                    [(Key(a), 1), (Key(b), 2), (Key(c), 3)])
+                dict.__setitem__(d, "extra", 1)
+                def act(call):
+                    if call == last:
+                        try:
+                            dict.__delitem__(d, [*dict.keys(d)][0])
+                        except KeyError:
+                            pass
+                e = remap((a, new), (b, new), (c, O()))
+                repr([*dict.items(d)])
+                while len(d):
+                    dict.popitem(d)
+            """)
+
+    def test_strings_in_an_ordered_dict_that_is_put_back(self):
+        self.check_script("""
+            old, new = O(), O()
+            first = {Key(old): 1}
+            d = collections.OrderedDict([(Key(old), 1)])
+            third = {Key(old): 1}
+            def act(call):
+                if call == 1: d.clear(); d["a"] = 1; d["b"] = 2
+                if call == 2: d["x"] = 1; del d["a"]; raise ZeroDivisionError
+            e = remap((old, new))
+            assert type(e) is ZeroDivisionError, e
+            assert [*d] == [*dict.keys(d)] and all(k in d for k in d), d
+            d["y"] = 1
+            assert [*d.items()] == [*dict.items(d)]
+            """)
+
+    def test_cache_of_a_function_that_is_called(self):
+        self.check_script("""
+            for last in range(1, 12):
+                old, new = O(), O()
+                tables = [{Key(old): 1} for i in range(2)]
+                frozen = frozenset([old])
+                hash(frozen)
+                @functools.lru_cache(3)
+                def f(x): return x
+                f(Key(old))
+                tables += [{Key(old): 1} for i in range(2)]
+                def act(call):
+                    if call == last:
+                        f(frozen)
+                        raise ZeroDivisionError
+                remap((old, new))
+                for i in range(10):
+                    for j in range(5): f(j)
+                    f(frozen)
+                    gc.collect()
+            """)
+
+    def test_nested_tables_that_are_made(self):
+        self.check_script("""
+            old, new = O(), O()
+            first, made = {Key(old): 1}, {old}
+            inner = frozenset([Key(old)])
+            def act(call):
+                if call == 1:
+                    nested = inner
+                    for i in range(6):
+                        nested = frozenset([nested])
+                        tables.append({nested: 1})
+                        tables.append({nested})
+            tables = []
+            remap((old, new))
+            assert len(tables) == 12
+            for table in tables:
+                for key in table:
+                    assert key in table
+            """)
+
+    def test_set_that_is_emptied_and_filled(self):
+        self.check_script("""
+            for clear in True, False:
+                for fail in True, False:
+                    old, new = O(), O()
+                    s, key = {Key(old)}, frozenset([frozenset([Key(old)])])
+                    hash(key)
+                    others = [{Key(old): 1} for i in range(3)]
+                    def act(call):
+                        if call == 2:
+                            if clear: s.clear()
+                            s.add(key)
+                            if fail: raise ZeroDivisionError
+                    remap((old, new))
+                    assert all(x in s for x in s), (clear, fail)
+            """)
+
+    def test_weak_reference_that_is_looked_up(self):
+        self.check_script("""
+            for fail in True, False:
+                old, new = O(), O()
+                holder = Key(old)
+                d = weakref.WeakKeyDictionary({holder: 1})
+                first = [{Key(old): 1} for i in range(3)]
+                def act(call):
+                    if call == 1: d.get(holder); weakref.ref(holder)
+                    if call == 3 and fail: raise ZeroDivisionError
+                remap((old, new))
+                assert holder in d and [*d] == [holder], fail
+                assert hash(weakref.ref(holder)) == hash(holder)
+            """)
 
 
 class TangledTests(RemapTestCase):
