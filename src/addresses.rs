@@ -41,8 +41,9 @@ impl AddressMap {
         }
     }
 
+    /// The value of an address, if it is in the map; NULL never is.
     pub fn get(&self, address: usize) -> Option<u32> {
-        if self.len == 0 {
+        if self.len == 0 || address == 0 {
             return None;
         }
         let (found, value) = self.slots[self.slot(address)];

@@ -15,7 +15,7 @@ use std::ffi::{c_int, c_void};
 use crate::addresses::AddressMap;
 use crate::allocator::Pinned;
 use crate::ffi::*;
-use crate::late::{self, Late};
+use crate::late::{self, Late, Watched};
 use crate::pairs::{Pair, Pairs};
 use crate::plan::{Bases, Plan, Refusals, same_change};
 use crate::weakrefs::Moved;
@@ -37,10 +37,40 @@ struct Repair {
     procedure: repairproc,
     state: *mut c_void,
     done: bool,
-    /// The table when Python code began to run: see `_PyRemap_TableStamp`.
+    /// It runs no Python code.
+    is_reset: bool,
+    /// The table before any Python code ran: see `_PyRemap_TableStamp`.
     stamp: u64,
-    /// Did that code change it before it was repaired?
-    changed: bool,
+}
+
+/// Tables that ask for a repair, because of what Python code may have done.
+#[derive(Default)]
+struct Asked {
+    late: Option<Late>,
+    repairs: Vec<Repair>,
+}
+
+/// Trees that have been repaired: these are right, since they never change.
+#[derive(Default)]
+struct Trees {
+    known: AddressMap,
+    owned: Vec<Owned>,
+}
+
+/// Tables that have been put back, with what they were then.
+#[derive(Default)]
+struct PutBack {
+    index: AddressMap,
+    tables: Vec<(Owned, u64)>,
+}
+
+/// What was raised while tables were repaired after the undoing.
+#[derive(Default)]
+struct Lost {
+    /// The first that is no `Exception`.
+    interrupt: Option<Owned>,
+    /// In the present round: memory was lacking.
+    error: Option<Owned>,
 }
 
 /// What types tell the engine in the middle of a traversal, through the thread's context.
@@ -83,6 +113,8 @@ pub struct Transaction<'a> {
     exempt: bool,
     ordinal: u32,
     failed: bool,
+    /// Python code may run, or have run.
+    code: bool,
 }
 
 /// Changes every reference of the plan. Runs no Python code.
@@ -90,6 +122,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
     let deferred = Pinned::new(Deferred {
         context: _PyChangeContext {
             defer_repair: Some(defer_repair),
+            defer_reset: Some(defer_reset),
             report_collision: Some(report_collision),
         },
         tables: RefCell::new(Tables {
@@ -116,6 +149,7 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
         exempt: false,
         ordinal: 0,
         failed: false,
+        code: false,
     };
 
     for index in 0..plan.traversals() {
@@ -148,7 +182,10 @@ impl Transaction<'_> {
                 + elsewhere
                 + bases.iter().map(|bases| bases.references).sum::<usize>(),
             containers: self.containers + elsewhere + bases.len(),
-            rehashed: tables.index.len(),
+            // Of what is known of a hash: there may be nothing.
+            rehashed: (tables.repairs[..tables.index.len()].iter())
+                .filter(|repair| !repair.state.is_null())
+                .count(),
             collisions: tables.collisions,
         }
     }
@@ -223,45 +260,67 @@ impl Transaction<'_> {
         Ok(!classes.is_empty() && runs != 0)
     }
 
-    /// Python code may run from here on, before all tables have been repaired.
-    pub fn expect_code(&mut self) -> Result<()> {
-        late::watch(self.pairs, self.plan)?;
-        for repair in &mut self.deferred.tables.borrow_mut().repairs {
-            repair.stamp = repair.stamp();
+    /// Keeps what has to be known when Python code has run. To be called before any has.
+    pub fn watch(&mut self) -> Result<()> {
+        let repairs = &mut self.deferred.tables.borrow_mut().repairs;
+        if !repairs.is_empty() || !self.plan.bases.is_empty() {
+            let _ = self.plan.watched.set(Watched::of(self.pairs, self.plan)?);
+        }
+        for repair in repairs {
+            repair.stamp = stamp(&repair.object);
         }
         Ok(())
     }
 
-    /// Repairs the tables that know a wrong hash because of what Python code has done meanwhile:
-    /// were there any? May run Python code.
-    pub fn repair_late(&mut self, trees: &mut AddressMap) -> Result<bool> {
-        let mut any = false;
-        for repair in self.ask_late()? {
-            if repair.is_known(trees)? || repair.is_right()? {
-                continue;
+    /// Python code may run from here on, before all tables have been repaired.
+    pub fn expect_code(&mut self) {
+        self.code = true;
+    }
+
+    /// Repairs the tables that know a wrong hash because of what Python code has done meanwhile. May
+    /// run Python code.
+    pub fn repair_late(&mut self) -> Result<()> {
+        let mut trees = Trees::default();
+        for round in 0.. {
+            let mut any = false;
+            let Asked { late, repairs } = self.ask_late()?;
+            let Some(late) = late else { break };
+            for repair in repairs {
+                let table = repair.object.as_ptr();
+                if trees.contain(table) || late.is_right(table)? {
+                    continue;
+                }
+                trees.add(table)?;
+                let index = {
+                    let tables = &mut *self.deferred.tables.borrow_mut();
+                    push(&mut tables.repairs, repair)?;
+                    tables.repairs.len() - 1
+                };
+                self.repair(index)?;
+                late.repaired(table);
+                any |= !self.deferred.tables.borrow().repairs[index].state.is_null();
             }
-            let index = {
-                let tables = &mut *self.deferred.tables.borrow_mut();
-                push(&mut tables.repairs, repair)?;
-                tables.repairs.len() - 1
-            };
-            self.repair(index)?;
-            any |= !self.deferred.tables.borrow().repairs[index].state.is_null();
+            if !any || round >= late.count().max(late::ROUNDS) {
+                break;
+            }
         }
-        Ok(any)
+        Ok(())
     }
 
     /// Tables that may know a wrong hash. Runs no Python code.
-    fn ask_late(&self) -> Result<Vec<Repair>> {
-        let Some(watched) = self.plan.watched.get() else {
-            return Ok(Vec::new());
+    fn ask_late(&self) -> Result<Asked> {
+        let Some(watched) = self.plan.watched.get().filter(|_| self.code) else {
+            return Ok(Asked::default());
         };
         let late = Late::find(self.pairs, watched)?;
         self.deferred.tables.borrow_mut().late = Some(Vec::new());
         let asked = late.ask();
-        let found = self.deferred.tables.borrow_mut().late.take();
+        let repairs = self.deferred.tables.borrow_mut().late.take();
         asked?;
-        Ok(found.unwrap_or_default())
+        Ok(Asked {
+            late: Some(late),
+            repairs: repairs.unwrap_or_default(),
+        })
     }
 
     /// Changes the bases of classes. May run Python code: the `mro()` of a metaclass.
@@ -359,25 +418,19 @@ impl Transaction<'_> {
 
     /// Runs one repair. May run Python code.
     pub fn repair(&mut self, index: usize) -> Result<()> {
-        let (object, procedure) = {
-            let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
-            if self.plan.watched.get().is_some() {
-                repair.look();
-            }
-            (Owned::of(repair.object.as_ptr()), repair.procedure)
+        // A copy: the code that runs may look at the tables.
+        let mut repair = {
+            let repair = &self.deferred.tables.borrow().repairs[index];
+            Repair::new(repair.object.as_ptr(), repair.procedure)
         };
-        let mut state = std::ptr::null_mut();
-        let procedure = procedure.expect("a repairproc is not NULL");
-        // SAFETY: the type registered the procedure for this object, which is owned here.
-        let status = unsafe { procedure(object.as_ptr(), Py_REPAIR_RUN, &mut state) };
-        if status < 0 {
+        if repair.run().is_err() {
             // SAFETY: an exception is set.
-            unsafe { _PyRemap_NoteRepair(object.as_ptr()) };
+            unsafe { _PyRemap_NoteRepair(repair.object.as_ptr()) };
+            return Err(Raised);
         }
-        check(status)?;
-        let repair = &mut self.deferred.tables.borrow_mut().repairs[index];
-        repair.state = state;
-        repair.done = true;
+        let known = &mut self.deferred.tables.borrow_mut().repairs[index];
+        known.state = repair.state;
+        known.done = true;
         Ok(())
     }
 
@@ -402,6 +455,11 @@ impl Transaction<'_> {
             push(&mut objects, repair.object.as_ptr())?;
         }
         Ok(objects)
+    }
+
+    /// Does the repair only make the object forget something?
+    pub fn is_reset(&self, index: usize) -> bool {
+        self.deferred.tables.borrow().repairs[index].is_reset
     }
 
     /// The index of the repair of an object.
@@ -440,19 +498,13 @@ impl Transaction<'_> {
         self.deferred.tables.borrow_mut().accepting = false;
         // SAFETY: an exception may be set; it is put back below.
         let exception = unsafe { PyErr_GetRaisedException() };
-        let tables = std::mem::take(&mut *self.deferred.tables.borrow_mut());
-        // Those are right when they have been put back, unless code had changed them before.
-        let mut right = AddressMap::default();
-        let (mut repairs, watched) = (tables.repairs, self.plan.watched.get().is_some());
-        for repair in repairs.iter_mut().filter(|_| watched) {
-            repair.look();
-            let object = repair.object.as_ptr();
-            if !repair.changed && tables.index.contains(object as usize) {
-                report(right.insert(object as usize, 0).map(|_| ()));
-            }
-        }
-        for mut repair in repairs.into_iter().rev() {
+        let mut tables = std::mem::take(&mut *self.deferred.tables.borrow_mut());
+        for repair in tables.repairs.iter_mut().rev() {
             repair.end(Py_REPAIR_UNDO);
+        }
+        let mut put_back = PutBack::default();
+        if self.code {
+            report(put_back.add(&tables));
         }
         if let Some(saved) = &self.saved_bases {
             // SAFETY: made by `change_bases`.
@@ -474,47 +526,61 @@ impl Transaction<'_> {
         }
         self.namespaces_changed();
         self.classes_changed();
-        report(self.repair_after_undo(&right));
-        // SAFETY: the exception was owned since it was taken.
-        unsafe { PyErr_SetRaisedException(exception) };
+        put_back.stamp();
+        drop(tables);
+        let Lost { interrupt, error } = self.repair_after_undo(&put_back);
+        // SAFETY: the exceptions are owned, and are taken over.
+        unsafe {
+            if let Some(error) = error {
+                PyErr_SetRaisedException(error.into_ptr());
+                report(Err(Raised));
+            }
+            match interrupt.map(Owned::into_ptr) {
+                Some(interrupt) => {
+                    PyException_SetContext(interrupt, exception);
+                    PyErr_SetRaisedException(interrupt);
+                }
+                None => PyErr_SetRaisedException(exception),
+            }
+        }
     }
 
     /// Repairs the tables that know a wrong hash because of what Python code has done meanwhile. May
     /// run Python code; a table of which a key cannot be hashed stays as that code has left it.
-    fn repair_after_undo(&mut self, right: &AddressMap) -> Result<()> {
-        let mut trees = AddressMap::default();
-        for _ in 0..late::ROUNDS {
-            let mut any = false;
-            for mut repair in self.ask_late()? {
-                let address = repair.object.as_ptr() as usize;
-                if right.contains(address) || repair.is_known(&mut trees)? {
-                    continue;
-                }
-                match repair.is_right() {
-                    Ok(false) => {}
-                    Ok(true) => continue,
-                    Err(Raised) => {
-                        forgive()?;
-                        continue;
+    fn repair_after_undo(&mut self, put_back: &PutBack) -> Lost {
+        let mut lost = Lost::default();
+        let mut trees = Trees::default();
+        let mut idle = 0;
+        for round in 0.. {
+            let (mut any, mut failed) = (false, false);
+            lost.error = None;
+            let Asked { late, repairs } = self.ask_late().unwrap_or_else(|Raised| {
+                failed = true;
+                lost.keep();
+                Asked::default()
+            });
+            for mut repair in repairs {
+                match &late {
+                    Some(late) if !put_back.contains(repair.object.as_ptr()) => {
+                        match repair.repair_wrong(late, &mut trees) {
+                            Ok(repaired) => any |= repaired,
+                            Err(Raised) => {
+                                failed = true;
+                                lost.keep();
+                            }
+                        }
                     }
+                    _ => {}
                 }
-                let procedure = repair.procedure.expect("a repairproc is not NULL");
-                // SAFETY: the type registered the procedure for this object, which is owned.
-                let run =
-                    unsafe { procedure(repair.object.as_ptr(), Py_REPAIR_RUN, &mut repair.state) };
-                if check(run).is_err() {
-                    forgive()?;
-                    continue;
-                }
-                any |= !repair.state.is_null();
-                repair.done = true;
-                repair.end(Py_REPAIR_FINISH);
             }
-            if !any {
+            // What has failed is tried once more after all others.
+            idle = if any { 0 } else { idle + 1 };
+            let rounds = late.map_or(0, |late| late.count()).max(late::ROUNDS);
+            if !(any || failed && idle < 2) || round >= rounds {
                 break;
             }
         }
-        Ok(())
+        lost
     }
 
     /// Puts back the references of one holder, or of the threads.
@@ -666,19 +732,87 @@ fn address_of(change: changeproc, slot: *mut c_void) -> usize {
 }
 
 impl Tables {
-    fn defer(&mut self, object: Object, procedure: repairproc) -> Result<()> {
+    fn defer(&mut self, object: Object, procedure: repairproc, is_reset: bool) -> Result<()> {
+        let mut repair = Repair::new(object, procedure);
+        repair.is_reset = is_reset;
         if let Some(late) = &mut self.late {
-            return push(late, Repair::new(object, procedure));
+            return push(late, repair);
         }
         if !self.accepting {
             return Ok(());
         }
         let next = self.repairs.len() as u32;
         if let Some(known) = self.index.insert(object as usize, next)? {
-            self.repairs[known as usize].procedure = procedure;
+            self.repairs[known as usize] = repair;
             return Ok(());
         }
-        push(&mut self.repairs, Repair::new(object, procedure))
+        push(&mut self.repairs, repair)
+    }
+}
+
+impl Trees {
+    fn contain(&self, table: Object) -> bool {
+        self.known.contains(table as usize)
+    }
+
+    /// If it is one.
+    fn add(&mut self, table: Object) -> Result<()> {
+        // SAFETY: the caller owns the table.
+        if unsafe { _PyRemap_IsHamt(table) != 0 } {
+            self.known.insert(table as usize, 0)?;
+            push(&mut self.owned, Owned::of(table))?;
+        }
+        Ok(())
+    }
+}
+
+impl PutBack {
+    /// The tables that are what they were before any Python code ran.
+    fn add(&mut self, tables: &Tables) -> Result<()> {
+        // Others were made by such code, or are there a second time.
+        for repair in &tables.repairs[..tables.index.len()] {
+            if stamp(&repair.object) == repair.stamp {
+                let table = Owned::of(repair.object.as_ptr());
+                let next = self.tables.len() as u32;
+                self.index.insert(table.as_ptr() as usize, next)?;
+                push(&mut self.tables, (table, 0))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The references in them have been put back, too.
+    fn stamp(&mut self) {
+        for (table, known) in &mut self.tables {
+            *known = stamp(table);
+        }
+    }
+
+    /// Is it one of these, and not changed since?
+    fn contains(&self, table: Object) -> bool {
+        self.index
+            .get(table as usize)
+            .and_then(|at| self.tables.get(at as usize))
+            .is_some_and(|(table, known)| stamp(table) == *known)
+    }
+}
+
+impl Lost {
+    /// Keeps the exception that is set, unless it is that of a key that cannot be hashed.
+    fn keep(&mut self) {
+        // SAFETY: an exception is set.
+        let exception = unsafe {
+            let is_error = PyErr_ExceptionMatches(PyExc_MemoryError) != 0;
+            let kept = match PyErr_ExceptionMatches(PyExc_Exception) {
+                0 => &mut self.interrupt,
+                _ if is_error => &mut self.error,
+                _ => return PyErr_Clear(),
+            };
+            Owned::from_new(PyErr_GetRaisedException()).map(|exception| (kept, exception))
+        };
+        if let Ok((kept, exception)) = exception {
+            kept.get_or_insert(exception);
+        }
     }
 }
 
@@ -699,37 +833,33 @@ impl Repair {
             procedure,
             state: std::ptr::null_mut(),
             done: false,
+            is_reset: false,
             stamp: 0,
-            changed: false,
         }
     }
 
-    fn stamp(&self) -> u64 {
-        // SAFETY: the object is owned.
-        unsafe { _PyRemap_TableStamp(self.object.as_ptr()) }
-    }
-
-    /// Looks whether Python code has changed the table, if it is not repaired yet.
-    fn look(&mut self) {
-        self.changed |= !self.done && self.stamp != self.stamp();
-    }
-
-    /// Is it a tree that has been repaired before? Then it is right, since it never changes.
-    fn is_known(&self, trees: &mut AddressMap) -> Result<bool> {
+    /// May run Python code.
+    fn run(&mut self) -> Result<()> {
+        let procedure = self.procedure.expect("a repairproc is not NULL");
         let object = self.object.as_ptr();
-        // SAFETY: the object is owned.
-        if unsafe { _PyRemap_IsHamt(object) == 0 } {
+        // SAFETY: the type registered the procedure for this object, which is owned here.
+        check(unsafe { procedure(object, Py_REPAIR_RUN, &mut self.state) })?;
+        self.done = true;
+        Ok(())
+    }
+
+    /// Repairs a table for good if it is wrong: has anything been done? May run Python code.
+    fn repair_wrong(&mut self, late: &Late, trees: &mut Trees) -> Result<bool> {
+        let table = self.object.as_ptr();
+        if trees.contain(table) || late.is_right(table)? {
             return Ok(false);
         }
-        Ok(trees.insert(object as usize, 0)?.is_some())
-    }
-
-    /// Does the table know the hashes of its keys? May run Python code.
-    fn is_right(&self) -> Result<bool> {
-        // SAFETY: the object is owned.
-        let right = unsafe { _PyRemap_HashesAreRight(self.object.as_ptr()) };
-        check(right)?;
-        Ok(right != 0)
+        self.run()?;
+        let any = !self.state.is_null();
+        self.end(Py_REPAIR_FINISH);
+        late.repaired(table);
+        trees.add(table)?;
+        Ok(any)
     }
 
     fn end(&mut self, step: PyRepairStep) {
@@ -783,18 +913,9 @@ fn set_class(instance: &Owned, class: &Owned) -> Result<()> {
     Ok(())
 }
 
-/// Clears the exception of a key that cannot be hashed; others stay.
-fn forgive() -> Result<()> {
-    // SAFETY: an exception is set.
-    unsafe {
-        if PyErr_ExceptionMatches(PyExc_Exception) == 0
-            || PyErr_ExceptionMatches(PyExc_MemoryError) != 0
-        {
-            return Err(Raised);
-        }
-        PyErr_Clear();
-    }
-    Ok(())
+fn stamp(table: &Owned) -> u64 {
+    // SAFETY: the table is owned.
+    unsafe { _PyRemap_TableStamp(table.as_ptr()) }
 }
 
 /// An error while undoing can only be reported.
@@ -841,12 +962,31 @@ unsafe extern "C" fn defer_repair(
     object: Object,
     procedure: repairproc,
 ) -> c_int {
+    // SAFETY: the context is that of a transaction.
+    unsafe { defer(context, object, procedure, false) }
+}
+
+unsafe extern "C" fn defer_reset(
+    context: *mut _PyChangeContext,
+    object: Object,
+    procedure: repairproc,
+) -> c_int {
+    // SAFETY: as above.
+    unsafe { defer(context, object, procedure, true) }
+}
+
+/// # Safety
+/// The context is that of a [`Transaction`].
+unsafe fn defer(
+    context: *mut _PyChangeContext,
+    object: Object,
+    procedure: repairproc,
+    is_reset: bool,
+) -> c_int {
     // SAFETY: the context is the first member of a `Deferred`, which is only shared.
     let deferred = unsafe { &*context.cast_const().cast::<Deferred>() };
-    match deferred.tables.borrow_mut().defer(object, procedure) {
-        Ok(()) => 0,
-        Err(Raised) => -1,
-    }
+    let result = (deferred.tables.borrow_mut()).defer(object, procedure, is_reset);
+    -c_int::from(result.is_err())
 }
 
 unsafe extern "C" fn report_collision(

@@ -13,6 +13,7 @@ use crate::cycles;
 use crate::ffi::*;
 use crate::flags::Flags;
 use crate::kept;
+use crate::late::Watched;
 use crate::left_behind::{Holders, LeftBehind, Place};
 use crate::mro::{Class, Conflict, Hierarchy};
 use crate::pairs::{Pair, Pairs};
@@ -42,9 +43,10 @@ pub struct Plan {
     pub flags: Flags,
     /// Objects whose hash changes: a table that has one as a key is told so.
     pub value_hashed: AddressMap,
-    /// What a table may have a wrong hash of: see [`crate::late`]. Only if Python code may run
-    /// before all tables are repaired.
-    pub watched: OnceCell<Vec<Owned>>,
+    /// Classes whose instances are hashed or compared by another function.
+    pub rehashed: AddressMap,
+    /// Set before tables are repaired.
+    pub watched: OnceCell<Watched>,
     pub weak: Following,
     /// Borrowed: not to be used after Python code has run.
     pub set_iterators: Vec<Object>,
@@ -128,6 +130,7 @@ pub fn plan(
 ) -> Result<Plan> {
     let mut plan = Plan {
         value_hashed: findings.value_hashed,
+        rehashed: findings.rehashed,
         set_iterators: findings.set_iterators,
         visited: findings.visited,
         ..Plan::default()
@@ -931,9 +934,9 @@ impl Check<'_, '_> {
         let new = self.pairs.pairs[pair].new.as_ptr();
         let (holder, root) = self.place.for_c();
         let mut about = About::reference(&self.pairs.pairs[pair], self.place);
-        if !holder.is_null() && self.constants.contains(holder as usize) {
+        if let Some(place) = self.constants.get(holder as usize) {
             // SAFETY: the reference is one to the old object; the pair owns the new one.
-            let status = unsafe { _PyRemap_CheckConstant(current, new) };
+            let status = unsafe { _PyRemap_CheckConstant(current, new, place as c_int) };
             if status < 0 {
                 return self.refusals.note(status, about);
             }

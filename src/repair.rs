@@ -17,9 +17,10 @@ use crate::scan::CONTAINER_DEPTH;
 
 pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     let Order { tables, tangled } = innermost_first(&transaction)?;
+    transaction.watch()?;
     let rest = repair_in_c(&mut transaction, &tables)?;
     if !rest.is_empty() || transaction.bases_run_code()? {
-        transaction.expect_code()?;
+        transaction.expect_code();
     }
     transaction.change_bases()?;
     for &index in &rest {
@@ -28,13 +29,7 @@ pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     if tangled {
         settle(&mut transaction, &tables)?;
     }
-    // A key whose hash is another one each time is never right.
-    let mut trees = AddressMap::default();
-    for _ in 0..late::ROUNDS {
-        if !transaction.repair_late(&mut trees)? {
-            break;
-        }
-    }
+    transaction.repair_late()?;
     Ok(transaction)
 }
 
@@ -49,7 +44,9 @@ fn repair_in_c(transaction: &mut Transaction<'_>, tables: &[usize]) -> Result<Ve
     let namespaces = transaction.namespaces()?;
     for &index in tables {
         let table = objects[index];
-        if !namespaces.contains(table as usize) && late::is_repaired_in_c(transaction.plan, table)?
+        if transaction.is_reset(index)
+            || !namespaces.contains(table as usize)
+                && late::is_repaired_in_c(transaction.plan, table)?
         {
             transaction.repair(index)?;
         } else {

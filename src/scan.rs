@@ -28,6 +28,8 @@ pub struct Findings {
     pub touched: Vec<Object>,
     /// Objects whose hash changes because of what they hold.
     pub value_hashed: AddressMap,
+    /// Classes whose instances will be hashed or compared by another function.
+    pub rehashed: AddressMap,
     /// Weak references to old objects, and those to members of `value_hashed`.
     pub weak: Found,
     /// Instances of old classes that the collector does not know.
@@ -37,8 +39,8 @@ pub struct Findings {
     pub private_tuples: AddressMap,
     /// Dicts with an old object among keys that are all strings.
     pub string_keyed: Vec<Object>,
-    /// The tuples of the constants of code, if an old object may be a constant that the interpreter
-    /// takes for a tuple.
+    /// The tuples of the constants of code, and those in them (see [`NESTED`]), if an old object may
+    /// be a constant that the interpreter takes for a tuple, or a string in one.
     pub constants: AddressMap,
     /// All heap types.
     pub types: Vec<*mut PyTypeObject>,
@@ -79,7 +81,10 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             if bare_class || !is_tracked(old) || _PyRemap_MayBeHeldUnseen(old) != 0 {
                 depth = Depth::Untracked;
             }
-            strings |= is_exact(old, &raw mut PyUnicode_Type);
+            let is_str = is_exact(old, &raw mut PyUnicode_Type);
+            strings |= is_str;
+            // Names in tuples of constants are strings.
+            constants |= is_str;
             if may_be_constant(old) {
                 depth = Depth::Untracked;
                 constants = true;
@@ -145,9 +150,10 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
             }
         }
     }
-    let rehashed = rehashed_classes(pairs, &findings)?;
-    if !rehashed.is_empty() {
-        for instance in instances(pairs, &filter, depth, &findings.types, &rehashed)? {
+    findings.rehashed = rehashed_classes(pairs, &findings)?;
+    if !findings.rehashed.is_empty() {
+        let (types, classes) = (&findings.types, &findings.rehashed);
+        for instance in instances(pairs, &filter, depth, types, classes)? {
             if findings
                 .value_hashed
                 .insert(instance as usize, 0)?
@@ -220,12 +226,17 @@ fn rehashed_classes(pairs: &Pairs, findings: &Findings) -> Result<AddressMap> {
             }
         }
     }
+    classes_below(&findings.types, &roots)
+}
+
+/// The classes that have one of the roots in their MRO.
+fn classes_below(types: &[*mut PyTypeObject], roots: &AddressMap) -> Result<AddressMap> {
     let mut classes = AddressMap::default();
     if roots.is_empty() {
         return Ok(classes);
     }
-    for &class in &findings.types {
-        // SAFETY: as above; an MRO is a tuple.
+    for &class in types {
+        // SAFETY: nothing has run since the types were found; an MRO is a tuple.
         unsafe {
             let mro = (*class).tp_mro;
             if !mro.is_null()
@@ -326,6 +337,21 @@ impl Functions<'_> {
     }
 }
 
+/// All heap types.
+fn types(pairs: &Pairs) -> Result<Vec<*mut PyTypeObject>> {
+    let mut types = Vec::new();
+    let nothing = AddressMap::default();
+    let filter = Filter::new(&nothing)?;
+    Walk::new(pairs, &filter, Depth::Tracked, false).heap(|_, object, _| {
+        // SAFETY: the walk hands over living objects.
+        if unsafe { is_type(object) } {
+            push(&mut types, object.cast())?;
+        }
+        Ok(())
+    })?;
+    Ok(types)
+}
+
 /// All instances of some classes.
 fn instances(
     pairs: &Pairs,
@@ -387,6 +413,29 @@ fn constants_changed(value_hashed: &AddressMap) -> Result<bool> {
         }
     }
     Ok(false)
+}
+
+/// What [`Findings::constants`] says of a tuple: the constants of code, or a tuple in them.
+pub const CONSTANTS: u32 = 0;
+pub const NESTED: u32 = 1;
+
+/// Notes the tuple of the constants of a code object, and the tuples in it.
+///
+/// # Safety
+/// `constants` is a tuple that is alive, and no Python code runs.
+unsafe fn note_constants(known: &mut AddressMap, constants: Object) -> Result<()> {
+    known.insert(constants as usize, CONSTANTS)?;
+    // SAFETY: by contract; what is in a living tuple is alive.
+    unsafe {
+        for at in 0..PyTuple_Size(constants) {
+            let item = PyTuple_GetItem(constants, at);
+            if is_exact(item, &raw mut PyTuple_Type) {
+                known.insert(item as usize, NESTED)?;
+                known.replace(item as usize, NESTED);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Is one of these among the constants of a code object, or in a tuple or a frozenset among them?
@@ -462,6 +511,7 @@ fn close_over_hashes(
         depth = Depth::Untracked;
     }
     let mut edges = None;
+    let mut types = findings.types.is_empty().then(Vec::new);
     for walks in 0.. {
         if walks >= WALKS {
             // No Python code runs in a scan: the edges stay as they are.
@@ -506,11 +556,19 @@ fn close_over_hashes(
             if hit && seen.insert(object as usize, 0)?.is_none() {
                 push(touched, object)?;
             }
+            // SAFETY: as above.
+            let is_type = unsafe { is_type(object) };
+            if let Some(types) = types.as_mut().filter(|_| is_type) {
+                push(types, object.cast())?;
+            }
             if depends && !filter.contains(object as usize) {
                 push(&mut found, object)?;
             }
             Ok(())
         })?;
+        if let Some(types) = types.take() {
+            findings.types = types;
+        }
         for code in walk.changed_codes {
             if !filter.contains(code as usize) {
                 push(&mut found, code)?;
@@ -529,11 +587,25 @@ fn close_over_hashes(
     Ok(())
 }
 
-/// All that is hashed by some objects, with these, and its holders; for when Python code has run.
+/// All that is hashed by some objects, or by instances of some classes, with these, and its holders;
+/// for when Python code has run.
 ///
-/// The objects are alive.
-pub fn hashed_by(pairs: &Pairs, objects: Vec<Object>) -> Result<Findings> {
+/// The objects and the classes are alive.
+pub fn hashed_by(
+    pairs: &Pairs,
+    mut objects: Vec<Object>,
+    classes: &AddressMap,
+) -> Result<Findings> {
     let mut findings = Findings::default();
+    if !classes.is_empty() {
+        findings.types = types(pairs)?;
+        let classes = classes_below(&findings.types, classes)?;
+        let nothing = AddressMap::default();
+        let filter = Filter::new(&nothing)?;
+        for instance in instances(pairs, &filter, Depth::Tracked, &findings.types, &classes)? {
+            push(&mut objects, instance)?;
+        }
+    }
     for &object in &objects {
         findings.value_hashed.insert(object as usize, 0)?;
     }
@@ -772,7 +844,7 @@ impl<'a> Walk<'a> {
                     found(self, object, hit)?;
                 } else {
                     if let Some(known) = &mut self.constants {
-                        known.insert(constants as usize, 0)?;
+                        note_constants(known, constants)?;
                     }
                     if let Some(codes) = &mut self.codes {
                         push(codes, object)?;

@@ -8,12 +8,15 @@ must be kept alive until the native frames that were active have returned.
 import functools
 import gc
 import itertools
+import operator
 import pathlib
 import pickle
 import subprocess
 import sys
 import tempfile
 import textwrap
+import warnings
+from xml.etree import ElementTree
 
 from support import Pairs, RemapTestCase, Thing, main, no_leak_check, run_script
 
@@ -929,6 +932,322 @@ class KeptTests(RemapTestCase):
         self.assertEqual({r.left_behind for r in results}, {(0, 0)})
         self.assertIs(items[0], pairs.list[0][0])
         gc.collect()
+
+
+class Function(Thing):
+
+    def __call__(self, *args):
+        return self
+
+
+class Text(str):
+    pass
+
+
+class Iterator(Thing):
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise StopIteration
+
+
+class StoredAfterwardsTests(RemapTestCase):
+    """Native code borrows a reference from a container or a field, runs Python
+    code, in which it is replaced, and stores what it has borrowed.  That is the
+    new object, or it was counted."""
+
+    def setUp(self):
+        self.strict = None
+
+    def replace(self, holder, key, new):
+        """What the Python code does, once."""
+        if self.strict is None:
+            self.strict = "refused"
+            try:
+                gc.remap([(holder[key], new)], strict=True)
+            except RuntimeError:
+                return
+            self.strict = "passed"
+
+    def check(self, stored, holder, key):
+        """The holder has the old object if the remap was refused."""
+        self.assertIsNotNone(self.strict)
+        same = stored is holder[key]
+        # An assertion that fails says what both are.
+        self.assertTrue(same, (self.strict, stored, holder[key]))
+
+    def finalizer(self, base, *replace):
+        """A class of objects that do it as they go."""
+        class Dies(base):
+            def __del__(dying):
+                self.replace(*replace)
+        return Dies
+
+    # --- ElementTree ---
+
+    def test_stack_of_a_tree_builder(self):
+        class Node:
+            def __init__(node, tag, attrib=None):
+                node.tag = tag
+                node.children = []
+
+            def append(node, child):
+                node.children.append(child)
+                if child.tag == "b":
+                    self.replace(holder, 0, Node("new"))
+        holder = []
+
+        def factory(tag, attrib):
+            node = Node(tag)
+            if tag == "a":
+                holder.append(node)
+            return node
+        builder = ElementTree.TreeBuilder(factory)
+        builder.start("a", {})
+        for tag in "bc":
+            builder.start(tag, {})
+            builder.end(tag)
+        self.check(builder.end("a"), holder, 0)
+        self.assertEqual(holder[0].children[-1].tag, "c")
+        self.check(builder.close(), holder, 0)
+
+    def test_text_for_an_element(self):
+        class Node:
+            found = None
+
+            @property
+            def text(node):
+                self.replace(holder, 0, Node())
+
+            @text.setter
+            def text(node, text):
+                node.found = text
+        holder = [Node()]
+        builder = ElementTree.TreeBuilder(lambda tag, attrib: holder[0])
+        builder.start("a", {})
+        builder.data("text")
+        builder.end("a")
+        self.assertIsNotNone(self.strict)
+        self.assertEqual(holder[0].found, "text", self.strict)
+
+    def test_setstate_of_an_element(self):
+        # Each is replaced as the tag of before goes.
+        for key, old, new in (("text", Thing("old"), Thing("new")),
+                              ("tail", Thing("old"), Thing("new")),
+                              ("attrib", {1: "old"}, {2: "new"}),
+                              ("_children", [ElementTree.Element("old")],
+                               [ElementTree.Element("new")])):
+            with self.subTest(key):
+                self.strict = None
+                state = dict(tag="tag", text=None, tail=None, attrib={},
+                             _children=[])
+                state[key] = old
+                del old
+                Dies = self.finalizer(Thing, state, key, new)
+                element = ElementTree.Element(Dies())
+                element.__setstate__(state)
+                if key == "_children":
+                    self.check(element[0], state[key], 0)
+                else:
+                    self.check(getattr(element, key), state, key)
+
+    def test_init_of_a_tree_builder(self):
+        holder = {"pi_factory": Function()}
+        builder = ElementTree.TreeBuilder(
+            self.finalizer(Function, holder, "pi_factory", Function())())
+        builder.__init__(None, **holder)
+        self.check(builder.pi("a"), holder, "pi_factory")
+
+    def test_target_of_a_parser(self):
+        class Target:
+            @property
+            def start_ns(target):
+                self.replace(holder, "target", Target())
+                raise AttributeError
+
+            def close(target):
+                return target
+        holder = {"target": Target()}
+        parser = ElementTree.XMLParser(**holder)
+        parser.feed("<a/>")
+        self.check(parser.close(), holder, "target")
+
+    def test_tag_of_a_new_element(self):
+        class Attributes(dict):
+            def __iter__(attributes):
+                return iter(())
+
+            def keys(attributes):
+                self.replace(holder, 0, Thing("new"))
+                return ()
+        for make in (lambda *args: ElementTree.Element(*args),
+                     lambda *args: ElementTree.SubElement(
+                         ElementTree.Element("parent"), *args)):
+            with self.subTest(make=make):
+                self.strict = None
+                holder = (Thing("old"), Attributes(a=1))
+                self.check(make(*holder).tag, holder, 0)
+
+    # --- Exceptions ---
+
+    def test_os_error(self):
+        class Number:
+            def __index__(number):
+                self.replace(holder, 1, Thing("new"))
+                return 5
+        holder = (11, Thing("old"), Number())
+        self.check(BlockingIOError(*holder).strerror, holder, 1)
+
+    def test_number_of_an_os_error(self):
+        class Number(int):
+            def __hash__(number):
+                self.replace(holder, key, Thing("new"))
+                return int(number)
+        for key, name in (1, "strerror"), (2, "filename"), (4, "filename2"):
+            with self.subTest(name):
+                self.strict = None
+                holder = [Number(2), "", "", 0, ""]
+                holder[key] = Thing("old")
+                holder = tuple(holder)
+                self.check(getattr(OSError(*holder), name), holder, key)
+
+    def test_exception_group(self):
+        class Exceptions:
+            def __getitem__(exceptions, index):
+                if index:
+                    raise IndexError
+                self.replace(holder, 0, Text("new"))
+                return ValueError()
+
+            def __len__(exceptions):
+                return 1
+        holder = (Text("old"), Exceptions())
+        self.check(ExceptionGroup(*holder).message, holder, 0)
+
+    def test_init_of_an_import_error(self):
+        for key in "path", "name_from":
+            with self.subTest(key):
+                self.strict = None
+                holder = {"name": "new", key: Thing("old")}
+                Dies = self.finalizer(Thing, holder, key, Thing("new"))
+                error = ImportError(name=Dies())
+                error.__init__(**holder)
+                self.check(getattr(error, key), holder, key)
+
+    def test_init_of_an_attribute_error(self):
+        holder = {"name": "new", "obj": Thing("old")}
+        Dies = self.finalizer(Thing, holder, "obj", Thing("new"))
+        error = AttributeError(name=Dies())
+        error.__init__(**holder)
+        self.check(error.obj, holder, "obj")
+
+    # --- Others ---
+
+    def test_setstate_of_a_partial(self):
+        class Arguments(tuple):
+            def __iter__(arguments):
+                self.replace(state, key, new)
+                return iter(())
+        for key, old, new in ((0, Function(), Function()),
+                              (2, {"a": 1}, {"a": 2}),
+                              (3, {"a": 1}, {"a": 2})):
+            with self.subTest(key):
+                self.strict = None
+                state = [Function(), Arguments(), {}, {}]
+                state[key] = old
+                del old
+                state = tuple(state)
+                partial = functools.partial(print)
+                partial.__setstate__(state)
+                self.check((partial.func, None, partial.keywords,
+                            partial.__dict__)[key], state, key)
+
+    def setstate(self, iterator, state, key):
+        """gc.get_referents() says what it has stored."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            iterator.__setstate__(state)
+        found = any(x is state[key] for x in gc.get_referents(iterator))
+        self.assertIsNotNone(self.strict)
+        self.assertTrue(found, self.strict)
+
+    def test_setstate_of_groupby(self):
+        for key in 1, 2:
+            with self.subTest(key):
+                self.strict = None
+                state = [1, 2, 3]
+                state[key] = Thing("old")
+                state = tuple(state)
+                Dies = self.finalizer(Thing, state, key, Thing("new"))
+                iterator = itertools.groupby([])
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    iterator.__setstate__((Dies(), 1, 2))
+                self.setstate(iterator, state, key)
+
+    def test_setstate_of_chain(self):
+        state = (iter([1]), iter([2]))
+        Dies = self.finalizer(Iterator, state, 1, iter([3]))
+        self.setstate(itertools.chain.from_iterable(Dies()), state, 1)
+
+    def test_setstate_with_a_number(self):
+        class Number:
+            def __index__(number):
+                self.replace(state, 0, new)
+                return 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            old, new = [itertools.tee([i], 1)[0].__reduce__()[2][0]
+                        for i in range(2)]
+        state = (old, Number())
+        del old
+        self.setstate(itertools.tee([2], 1)[0], state, 0)
+
+        self.strict = None
+        new = ["new"]
+        state = (["old"], Number())
+        self.setstate(itertools.cycle([1]), state, 0)
+
+    def test_union(self):
+        class Argument:
+            def __init__(argument, name):
+                argument.name = name
+
+            def __hash__(argument):
+                return 1
+
+            def __eq__(argument, other):
+                if armed:
+                    self.replace(*replace)
+                return argument is other
+        armed = False
+        one, two = list[Argument("one")] | int, list[Argument("two")] | str
+        holder = [two.__args__[0]]
+        replace = holder, 0, list[Argument("new")]
+        armed = True
+        union = one | two
+        armed = False
+        self.check(union.__args__[2], holder, 0)
+
+        self.strict = None
+        holder = [list[Argument("one")]]
+        replace = holder, 0, list[Argument("new")]
+        armed = True
+        union = holder[0] | two
+        armed = False
+        self.check(union.__args__[0], holder, 0)
+
+    def test_arguments_of_a_methodcaller(self):
+        class Other:
+            def __getattr__(other, name):
+                self.replace(holder, 0, Thing("new"))
+                return stored.append
+        stored = []
+        holder = [Thing("old")]
+        operator.methodcaller("store", holder[0])(Other())
+        self.check(stored[0], holder, 0)
 
 
 if __name__ == "__main__":

@@ -1228,6 +1228,324 @@ class WindowTests(RemapTestCase):
                 assert hash(weakref.ref(holder)) == hash(holder)
             """)
 
+    def test_equality_in_python_of_what_is_hashed_by_identity(self):
+        """It runs before all other Python code, and kills what changes its
+        hash."""
+        self.check_script("""
+            class Same:
+                __hash__ = object.__hash__
+                def __eq__(self, other):
+                    if todo: todo.pop()()
+                    return self is other
+            class ByDict:
+                def __init__(self, value): self.__dict__ = {"value": value}
+                def __hash__(self): return hash(self.value)
+                def __eq__(self, other): return self.value == other.value
+            class InDict:
+                def __hash__(self):
+                    if todo: todo.pop()()
+                    return 1
+            for node in False, True:
+                todo = []
+                old, new = O(), O()
+                if node:
+                    # The key of a node that is in no table.
+                    a, b = O(), O()
+                    key = InDict()
+                    table = collections.OrderedDict([(a, 1), (key, 2)])
+                    dict.__delitem__(table, key)
+                else:
+                    a, b = Same(), Same()
+                    table = {a: 1, hash(b): 2}
+                dying = [ByDict(old) for i in range(100)]
+                first = {Key(old): 1}
+                copies = []
+                def kill():
+                    dying.clear()
+                    copies.extend([dict(first), {*first}])
+                    copies.append([bytes(24) for i in range(1000)])
+                todo.append(kill)
+                remap((a, b), (old, new))
+                assert not todo
+                del copies[2]
+                gc.collect()
+                assert all(Key(new) in copy for copy in copies), node
+            """)
+
+    def test_levels_that_are_made_from_the_outermost_inwards(self):
+        self.check_script("""
+            class H(set):
+                def __hash__(self): return hash(frozenset(self))
+            for fail in False, True:
+                old, new = O(), O()
+                inner = frozenset([Key(old)])
+                hash(inner)
+                first = [{Key(old): 1} for i in range(3)]
+                made = [H() for i in range(30)]
+                def act(call):
+                    if call == 1:
+                        made[-1].add(inner)
+                        for i in range(len(made) - 2, -1, -1):
+                            made[i].add(made[i + 1])
+                    if call == 2 and fail: raise ZeroDivisionError
+                remap((old, new))
+                for i, level in enumerate(made):
+                    assert all(key in level for key in level), i
+            """)
+
+    def test_instances_that_are_made_of_a_class_with_another_hash(self):
+        self.check_script("""
+            for fail in False, True:
+                class A: pass
+                class B:
+                    def __hash__(self): return 42
+                    def __eq__(self, other): return self is other
+                class C(A): pass
+                class K:
+                    def __hash__(self): return 1
+                def code(self): return 2
+                old, new = O(), O()
+                first = [{Key(old): 1} for i in range(3)]
+                made = []
+                def act(call):
+                    if call == 1:
+                        class D(C): pass
+                        for key in C(), K(), D():
+                            made.append((key, {key: 1}, {key}))
+                    if call == 2 and fail: raise ZeroDivisionError
+                remap((A, B), (K.__hash__.__code__, code.__code__), (old, new))
+                assert len(made) == 3
+                for key, d, s in made:
+                    assert key in d and key in s, (fail, key)
+            """)
+
+    def test_names_of_a_class_that_is_made(self):
+        self.check_script("""
+            for fail in False, True:
+                for last in range(1, 7):
+                    old, new = O(), O()
+                    inner = frozenset([Key(old)])
+                    first = [{Key(old): 1} for i in range(6)]
+                    right = hash(frozenset([Key(old if fail else new)]))
+                    class Name(str):
+                        def __init__(self, text): self.inner = inner
+                        def __hash__(self):
+                            return str.__hash__(self) + hash(self.inner) - right
+                        def __eq__(self, other): return str.__eq__(self, other)
+                    made = []
+                    def act(call):
+                        if call == last:
+                            N = type("N", (), {Name("m"): lambda self: 1,
+                                               Name("__len__"): lambda self: 5})
+                            for i in range(50): hasattr(N, "m")
+                            made.append(N)
+                            if fail: raise ZeroDivisionError
+                    remap((old, new))
+                    N, = made
+                    assert "m" in N.__dict__ and N().m() == 1, (fail, last)
+                    assert len(N()) == 5, (fail, last)
+            """)
+
+    def test_keys_that_become_equal(self):
+        self.check_script("""
+            class C:
+                def __init__(self, part): self.part = part
+                def __hash__(self): return 42
+                def __eq__(self, other): return self.part == other.part
+            old, new = O(), O()
+            first = {Key(old): 1}
+            one, two = C({Key(old)}), C({Key(new)})
+            last = {Key(old): 1}
+            made = []
+            def act(call):
+                if call == 1: made.extend([{one: 1, two: 2}, {one, two}])
+            result = remap((old, new))
+            assert [len(table) for table in made] == [1, 1], made
+            assert made[0][two] == 2
+            assert result.collisions == 2, result
+            """)
+
+    def test_item_that_is_popped_before_its_node_is_repaired(self):
+        self.check_script("""
+            for last in range(1, 12):
+                old, new = O(), O()
+                table = collections.OrderedDict.fromkeys(["a", 1, Key(old)])
+                def act(call):
+                    if call == last:
+                        try:
+                            table.popitem()
+                        except KeyError:
+                            pass
+                remap((old, new))
+                assert all(key in table for key in table), last
+            """)
+
+    def test_future_that_is_initialized_again(self):
+        self.check_script("""
+            import asyncio
+            loop = asyncio.new_event_loop()
+            for last in 1, 2:
+                old, new = O(), O()
+                a, b = ValueError(1), ValueError(2)
+                first = [{Key(old): 1} for i in range(2)]
+                future = asyncio.Future(loop=loop)
+                future.set_exception(a)
+                future.exception()
+                def act(call):
+                    if call == last: future.__init__(loop=loop)
+                pairs = [(old, new), (a, b)]
+                del a, b
+                remap(*pairs)
+                assert not future.done()
+            loop.close()
+            """)
+
+    def test_unbounded_cache_of_a_function_that_is_replaced(self):
+        self.check_script("""
+            old, new = O(), O()
+            def f(x): return 1
+            def g(x): return 2
+            inner = frozenset([Key(old)])
+            hash(inner)
+            first = [{Key(old): 1} for i in range(4)]
+            cached = functools.lru_cache(None)(f)
+            def act(call):
+                if call == 1: cached(inner)
+            pairs = [(old, new), (f, g)]
+            del f, g
+            remap(*pairs)
+            cached(inner)
+            assert cached.cache_info().currsize == 1
+            """)
+
+    def test_key_that_has_nothing_to_do_with_it(self):
+        self.check_script("""
+            class Other:
+                def __hash__(self):
+                    assert usable
+                    return 1
+            usable = True
+            old, new = O(), O()
+            other = {new: 1, Other(): 2}
+            first = {Key(old): 1}
+            usable = False
+            result = remap((old, new))
+            assert type(result) is gc.RemapResult, result
+            """)
+
+    def test_table_that_grows_whenever_it_is_looked_at(self):
+        self.check_script("""
+            class G:
+                def __init__(self, value): self.value = value
+                def __hash__(self):
+                    global busy
+                    if on and not busy:
+                        busy = True
+                        grown[G(self.value)] = 1
+                        busy = False
+                    return hash(self.value) ^ id(self)
+                def __eq__(self, other): return self is other
+            for fail in False, True:
+                old, new = O(), O()
+                first = [{Key(old): 1} for i in range(2)]
+                on, busy, grown = False, False, {}
+                def act(call):
+                    global on
+                    if call == 1:
+                        grown[G(new if not fail else old)] = 1
+                        on = True
+                    if call == 2 and fail: raise ZeroDivisionError
+                result = remap((old, new))
+                on = False
+                assert type(result) in (RuntimeError, ZeroDivisionError)
+            """)
+
+    def test_table_that_is_changed_by_a_finalizer_while_it_is_put_back(self):
+        self.check_script("""
+            for last in range(1, 9):
+                old, new = O(), O()
+                first = [{Key(old): i} for i in range(2)]
+                inner = frozenset([Key(old)])
+                hash(inner)
+                tables = [{Key(old): i} for i in range(4)]
+                class Finalized:
+                    def __del__(self):
+                        for table in tables: table[inner] = 1
+                def act(call):
+                    if call == last:
+                        tables[0]["x"] = Finalized()
+                        raise ZeroDivisionError
+                remap((old, new))
+                tables[0].pop("x", None)
+                for table in tables:
+                    assert table.pop(inner) == 1, last
+                    assert Key(old) in table
+            """)
+
+    def test_exceptions_after_a_failure(self):
+        """The next hash raises: the tables are right all the same."""
+        self.check_script("""
+            for raised in KeyboardInterrupt, MemoryError, ValueError:
+                for last in range(1, 9):
+                    old, new = O(), O()
+                    first = [{Key(old): i} for i in range(2)]
+                    inner = frozenset([Key(old)])
+                    hash(inner)
+                    tables = [{Key(old): i} for i in range(4)]
+                    made, state = [], []
+                    def act(call):
+                        if not state and call == last:
+                            made.extend({inner: 1, Key(new): 2} for i in range(5))
+                            state.append(1)
+                            raise ZeroDivisionError
+                        elif len(state) == 1:
+                            state.append(2)
+                            raise raised
+                    try:
+                        result = remap((old, new))
+                    except KeyboardInterrupt as e:
+                        assert type(e.__context__) is ZeroDivisionError
+                        result = e
+                    kind = (KeyboardInterrupt if raised is KeyboardInterrupt
+                            and len(state) == 2 else ZeroDivisionError)
+                    assert type(result) is kind, result
+                    for table in tables + made:
+                        assert all(key in table for key in table), (raised, last)
+            """)
+
+    def test_what_is_found_out_before_a_failure(self):
+        """Nothing was known of it when the references were changed."""
+        self.check_script("""
+            import datetime, typing
+            class Zone(datetime.tzinfo):
+                def __init__(self, hours): self.hours = hours
+                def utcoffset(self, moment): return datetime.timedelta(hours=self.hours)
+                def dst(self, moment): return None
+            class New: pass
+            for first in False, True:
+                zone, T = Zone(1), typing.TypeVar("T")
+                old, new = O(), O()
+                tables = [{Key(old): 1}] if first else []
+                moments = [datetime.datetime(2020, 1, 1, tzinfo=zone),
+                           datetime.time(1, 1, tzinfo=zone)]
+                aliases = [list[T], list[T] | int]
+                aliases.append(tuple[aliases[0], int])
+                tables += [{Key(old): 1}]
+                def act(call):
+                    if call == 1:
+                        for moment in moments: hash(moment)
+                        for alias in aliases: alias.__parameters__
+                        raise ZeroDivisionError
+                pairs = [(zone, Zone(5)), (T, New), (old, new)]
+                remap(*pairs)
+                for moment in moments:
+                    assert moment.tzinfo is zone
+                    assert hash(moment) == hash(moment.replace())
+                for alias in aliases:
+                    assert alias.__parameters__ == (T,), alias
+                    alias[int]
+            """)
+
 
 class TangledTests(RemapTestCase):
     """What hashes are not made of refers back to tables."""
@@ -1387,6 +1705,21 @@ class LruCacheTests(RemapTestCase):
             self.assertEqual(function(5), 2)
             self.assertEqual(len(calls), 2)
 
+    def test_mark_before_the_arguments_with_a_name(self):
+        marked = functools.lru_cache(None)(lambda *args, **names: (args, names))
+        marked(1, x=2)
+        key, = (key for table in gc.get_referents(marked)
+                if isinstance(table, dict)
+                for key in table if type(key) is tuple)
+        mark, = (item for item in key if type(item) is object)
+        thing = Thing()
+        del key
+        with self.assertRaisesRegex(TypeError, "mark"):
+            gc.remap({mark: thing})
+        self.assertEqual(marked(1, thing, "x", 2), ((1, thing, "x", 2), {}))
+        self.assertEqual(marked.cache_info().hits, 0)
+        marked(1, x=2)
+        self.assertEqual(marked.cache_info().hits, 1)
 
     def test_key_that_is_the_only_argument_or_the_tuple_of_all(self):
         """What would then be the arguments of another call."""

@@ -188,7 +188,7 @@ class SafetyTests(SafetyTestCase):
                     return f(alpha=3, beta=4)
                     (lambda: 1())
                 '''), "x", "exec"), namespace)
-            assert replaced and namespace["g"]() == {"alpha": 3, "beta": 4}
+            assert namespace["g"]() == {"alpha": 3, "beta": 4}
             # A program may have these lists when the compiler is done with them.
             import _symtable
             entry = _symtable.symtable("def f(a): pass", "x", "exec")
@@ -2193,6 +2193,266 @@ class DirectCallTests(SafetyTestCase):
             os.close(w)
             thread.join()
             assert found == [(0, "hello\\n")], found
+            """)
+
+
+class CompiledMeanwhileTests(SafetyTestCase):
+    """What code is being made of is not replaced by then, nor is what it trusts."""
+
+    prelude = SafetyTestCase.prelude + """
+        import ast, warnings
+        def fresh(text):
+            return "".join(list(text))
+        def parsed(source, name, string):
+            tree = ast.parse(source)
+            for node in ast.walk(tree):
+                for field, value in ast.iter_fields(node):
+                    if value == name:
+                        setattr(node, field, string)
+                    elif isinstance(value, list):
+                        value[:] = [string if x == name else x for x in value]
+            return tree
+        def shown(action):
+            warnings.showwarning = action
+            warnings.simplefilter("always")
+        calls = [
+            "enumerate((), name_=1)",
+            "int('1', name_=1)",
+            "(lambda **names: names)(a=1, name_=2, **{})",
+            "(lambda *, name_=1: name_)()",
+            "class K: name_ = 1\\nmatch K():\\n  case K(name_=x): pass",
+        ]
+        """
+
+    def test_names_that_are_not_identifiers(self):
+        self.check("""
+            for source in calls:
+                for new in b"ab", 5, [1]:
+                    name = fresh("\\xe9 b")
+                    code = compile(parsed(source, "name_", name), "x", "exec")
+                    remap((name, new))
+                    attempt(exec, code, {})
+            """)
+
+    def test_names_that_have_been_put_into_finished_code(self):
+        self.check("""
+            def names_of(code):
+                return next(x for x in code.co_consts if type(x) is tuple and x)
+            for source in "enumerate((), ab=1)", "int('1', ab=1)":
+                for new in b"ab", 5, [1]:
+                    name = fresh("\xe9\xe9")
+                    code = compile(source, "x", "exec")
+                    remap((names_of(code), (name,)))
+                    assert names_of(code) == (name,)
+                    assert type(remap((name, new))) is TypeError
+                    attempt(exec, code, {})
+                    name = fresh("\xe9\xe8")
+                    code = code.replace(co_consts=tuple(
+                        (name,) if x == names_of(code) else x for x in code.co_consts))
+                    assert type(remap((name, new))) is TypeError
+                    remap((name, fresh("\xe9\xe7")))
+                    attempt(exec, code, {})
+            """)
+
+    def test_names_that_are_constants_as_well(self):
+        # One tuple or one string would do for both, if it were for the compiler.
+        self.check("""
+            letters = {"x": "\\xe9", "y": "\\xe8"}
+            for use in ("x = 'xx'", "x = ('xx', 'yy')", "x = 'xx', 'yy'; x = ('xx',)",
+                        "f = lambda: 'xx'", "f = lambda: ('xx',)",
+                        "f = lambda: (1, ('xx',))"):
+                for call in ("enumerate((), xx=1)", "int('1', xx=1, yy=1)",
+                             "f = lambda: enumerate((), xx=1); f()",
+                             "f = lambda: (1, enumerate((), xx=1)); f()",
+                             "match K:\\n  case type(xx=1): pass"):
+                    for first in use, call:
+                        last = call if first is use else use
+                        source = f"class K: pass\\n{first}\\n{last}\\n"
+                        for letter in "xy":
+                            source = source.replace(2 * letter, 2 * letters[letter])
+                        code = compile(source, "x", "exec")
+                        found = [code]
+                        strings = []
+                        for x in found:
+                            if type(x) is str:
+                                strings.append(x)
+                            elif type(x) is tuple:
+                                found.extend(x)
+                            elif hasattr(x, "co_consts"):
+                                found.extend(x.co_consts)
+                        assert "\\xe9\\xe9" in strings
+                        for string in strings:
+                            remap((string, b"ab"))
+                        attempt(exec, code, {})
+            """)
+
+    def test_names_while_a_warning_is_shown(self):
+        self.check("""
+            for source in calls:
+                for new in b"ab", 5, [1]:
+                    name = fresh("name_of_an_argument")
+                    results = []
+                    def show(*args):
+                        results.append(remap((name, new)))
+                    shown(show)
+                    tree = parsed(source + "\\n1 is 2", "name_", name)
+                    code = compile(tree, "x", "exec")
+                    assert results
+                    attempt(exec, code, {})
+            """)
+
+    def test_constants_that_are_hashed(self):
+        self.check("""
+            class Hashed:
+                def __hash__(self):
+                    if armed:
+                        for x in gc.get_objects():
+                            if type(x) is tuple and is_names(gc.get_referents(x)):
+                                results.append(remap((x, new)))
+                    return 3
+                def __eq__(self, other):
+                    return self is other
+            def is_names(items):
+                return len(items) == 1 and str(items[0]) == "kwarg_"
+            for new in 5, b"ab", [1], {1: 2}:
+                armed, results = [], []
+                constant, hashed = fresh("will be hashed"), Hashed()
+                tree = ast.parse("def g(f):\\n f(kwarg_=1)\\n 1 is 2\\n return 'x'")
+                tree.body[0].body[2].value.value = (constant, 1)
+                def show(*args):
+                    assert not isinstance(remap((constant, hashed)), Exception)
+                    armed.append(1)
+                shown(show)
+                code = compile(tree, "x", "exec")
+                assert armed
+                armed.clear()
+                namespace = {}
+                exec(code, namespace)
+                assert namespace["g"](lambda **names: 1) == (hashed, 1)
+                attempt(namespace["g"], enumerate)
+            """)
+
+    def test_constants_of_code_that_is_not_known_yet(self):
+        # The function is compiled already, the module is not.
+        self.check("""
+            import textwrap
+            def show(*args):
+                for x in gc.get_objects():
+                    if type(x) is tuple and len(x) > 2 and "marked" in x:
+                        for item in x:
+                            if type(item) is tuple:
+                                results.append(remap((item, new)))
+            source = '''
+            def g(f):
+                "marked"
+                1 in {1.5, 2.5}
+                return f(alpha=3, beta=4)
+            1 is 2
+            '''
+            for new in 5, [1], (1, 2):
+                results = []
+                shown(show)
+                namespace = {}
+                exec(textwrap.dedent(source), namespace)
+                del namespace["__builtins__"]
+                assert namespace["g"](lambda **names: names) == {"alpha": 3, "beta": 4}
+                assert gc.is_tracked(namespace["g"].__code__.co_consts)
+            """)
+
+    def test_code_that_is_unmarshalled(self):
+        self.check("""
+            import marshal
+            source = '''def g(f):
+                return f(alpha=3, beta=4)
+            '''
+            data = compile(source, "x", "exec")
+            names = [x for x in data.co_consts[0].co_consts if type(x) is tuple][0]
+            shared = marshal.dumps([names, data, {1: data}, names, data])
+            data = marshal.dumps([data])
+            del names
+            gc.collect()
+            class File:
+                def __init__(self, data):
+                    self.data, self.at = data, 0
+                def read(self, n=-1):
+                    return b""
+                def readinto(self, buffer):
+                    n = len(buffer)
+                    part = self.data[self.at:self.at + n]
+                    buffer[:len(part)] = part
+                    self.at += n
+                    for x in gc.get_objects():
+                        if (type(x) is tuple
+                                and [*map(str, gc.get_referents(x))] in expected):
+                            results.append(remap((x, new)))
+                    return len(part)
+            expected = ["beta", "alpha"], ["alpha", "beta"]
+            gc.freeze()     # there is less to look at
+            for new in 5, [1], (1, 2):
+                for text in data, shared:
+                    results = []
+                    loaded = attempt(marshal.load, File(text))
+                    code = loaded[1 if text is shared else 0]
+                    assert (1, 2) not in code.co_consts[0].co_consts
+                    namespace = {}
+                    exec(code, namespace)
+                    found = namespace["g"](lambda **names: names)
+                    assert found == {"alpha": 3, "beta": 4}, found
+                    attempt(namespace["g"], enumerate)
+                    # In the middle of it the file ends.
+                    for n in range(5, len(text), 61):
+                        assert type(attempt(marshal.load, File(text[:n]))) is EOFError
+                    junk()
+            # What the collector must see is there again.
+            code = compile("x in {1.5, 2.5}; f(a=((1, (2,)), 3))", "x", "exec")
+            code = marshal.load(File(marshal.dumps(code)))
+            assert gc.is_tracked(code.co_consts)
+            """)
+
+    def test_values_of_context_variables(self):
+        self.check("""
+            import contextvars
+            class Value:
+                def __del__(self):
+                    if mode == "remap":
+                        results.append(remap((new[0], other)))
+                    elif mode == "variable":
+                        results.append(remap((variable, another)))
+                    elif mode == "set":
+                        variable.set(other)
+            def run(step):
+                if step == "reset":
+                    token = variable.set(Value())
+                    variable.reset(token)
+                elif step == "set":
+                    variable.set(Value())
+                    variable.set(new[0])
+                else:
+                    token = variable.set(Value())
+                    variable.set(O())
+                    del token
+                    variable.set(new[0])
+            for mode in "remap", "variable", "set":
+                for step in "reset", "set", "later":
+                    variable = contextvars.ContextVar("variable")
+                    another = contextvars.ContextVar("another")
+                    new, other, results = [O()], O(), []
+                    context = contextvars.copy_context()
+                    def inside():
+                        variable.set(new[0])
+                        run(step)
+                        for x in variable, another:
+                            value = x.get(None)
+                            assert value is contextvars.copy_context().get(x), (
+                                mode, step)
+                        new.clear()
+                        rest = junk()
+                        for x in variable, another:
+                            value = x.get(None)
+                            assert value is contextvars.copy_context().get(x), (
+                                mode, step)
+                            assert value is None or type(value) is O
+                    context.run(inside)
             """)
 
 
