@@ -182,9 +182,9 @@ impl Transaction<'_> {
                 + elsewhere
                 + bases.iter().map(|bases| bases.references).sum::<usize>(),
             containers: self.containers + elsewhere + bases.len(),
-            // Of what is known of a hash: there may be nothing.
+            // What is to be forgotten may not have been known.
             rehashed: (tables.repairs[..tables.index.len()].iter())
-                .filter(|repair| !repair.state.is_null())
+                .filter(|repair| !repair.is_reset || !repair.state.is_null())
                 .count(),
             collisions: tables.collisions,
         }
