@@ -26,6 +26,8 @@ struct Entry {
     traversal: u32,
     ordinal: u32,
     pair: u32,
+    /// Which changeproc made the change, more or less.
+    kind: u16,
     restored: bool,
     /// Of the reference, or 0.
     address: usize,
@@ -232,6 +234,7 @@ impl Transaction<'_> {
                 traversal: self.traversal,
                 ordinal,
                 pair: pair as u32,
+                kind: kind_of(change, slot),
                 restored: false,
                 address,
             });
@@ -606,9 +609,12 @@ impl Transaction<'_> {
             restore.find = Find::Ordinal;
             restore.traverse(self.plan, index)?;
         }
-        if restore.entries.iter().any(|entry| !entry.restored) {
-            restore.find = Find::Value;
-            restore.traverse(self.plan, index)?;
+        // The nodes of an OrderedDict and its entries have the same keys: each gets its own back.
+        for find in [Find::Kind, Find::Value] {
+            if restore.entries.iter().any(|entry| !entry.restored) {
+                restore.find = find;
+                restore.traverse(self.plan, index)?;
+            }
         }
         Ok(())
     }
@@ -629,6 +635,9 @@ enum Find {
     Count,
     Ordinal,
     Address,
+    /// By the new object, and the changeproc.
+    Kind,
+    /// By the new object alone.
     Value,
 }
 
@@ -651,8 +660,11 @@ impl Restore<'_> {
                 .binary_search_by_key(&ordinal, |e| e.ordinal)
                 .ok(),
             Find::Address => self.entries.iter().position(|e| e.address == address),
-            Find::Value => {
-                let fits = |e: &Entry| !e.restored && new(e) == current;
+            Find::Kind | Find::Value => {
+                let kind = matches!(self.find, Find::Kind).then(|| kind_of(change, slot));
+                let fits = |e: &Entry| {
+                    !e.restored && new(e) == current && kind.is_none_or(|kind| e.kind == kind)
+                };
                 (self.entries.iter())
                     .position(|e| e.address == address && fits(e))
                     .or_else(|| self.entries.iter().position(fits))
@@ -716,6 +728,17 @@ pub fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
     same_change(change, PyObject_ChangeRef)
         || same_change(change, PyObject_ChangeType)
         || same_change(change, _PyDict_ChangeManagedDict)
+}
+
+/// A number for the changeproc that changes a reference; another one may have the same.
+fn kind_of(change: changeproc, slot: *mut c_void) -> u16 {
+    if same_change(change, PyObject_ChangeField) {
+        // SAFETY: with this changeproc the slot is a `PyChangeField`.
+        let field = unsafe { &*slot.cast::<PyChangeField>() };
+        return kind_of(field.change, field.slot);
+    }
+    let address = change.map_or(0, |change| change as usize);
+    (address >> 4) as u16 ^ (address >> 20) as u16
 }
 
 /// The address of a reference that is kept in a `PyObject *`, or 0.

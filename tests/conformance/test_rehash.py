@@ -1380,6 +1380,28 @@ class WindowTests(RemapTestCase):
                 assert all(key in table for key in table), last
             """)
 
+    def test_key_that_is_there_twice_when_the_change_is_undone(self):
+        self.check_script("""
+            for kind in dict, collections.OrderedDict:
+                twice = 0
+                for attempt in range(40):
+                    old, new = O(), O()
+                    table = kind([("a", 1), (old, 2), (Key((old,)), 3), ("b", 4)])
+                    def act(call):
+                        if call == 1:
+                            # Found by chance where the old hash leads to.
+                            table[new] = 5
+                            raise ZeroDivisionError
+                    remap((old, new))
+                    assert [*table] == [*dict.keys(table)], table
+                    assert [*table][1] is old, table
+                    assert all(key in table for key in table), table
+                    if len(table) == 5:
+                        twice += 1
+                        assert [*table][4] is new and table[new] == 5, table
+                assert twice, kind
+            """)
+
     def test_future_that_is_initialized_again(self):
         self.check_script("""
             import asyncio
