@@ -63,13 +63,13 @@ fn main() {
         .allowlist_function(
             "_PyObject_CheckChangeType|_PyType_(CheckBases|SaveBases|SetBases|RestoreBases)",
         )
-        .allowlist_function("_PyType_(NamespaceChanged|VisitStaticTables|SetFlags|HasOwnMro|SetBasesRunsCode)")
+        .allowlist_function("_PyType_(NamespaceChanged|NamespaceChangeRunsCode|VisitStaticTables|SetFlags|HasOwnMro|SetBasesRunsCode)")
         .allowlist_function("_PyChangeContext_Swap|PyObject_(ChangeRef|ChangeField|ChangeType)")
         .allowlist_function("PyObject_CheckChangeField|PyObject_HasAttrStringWithError")
         .allowlist_function(
             "Py_IncRef|Py_DecRef|PyErr_(SetString|NoMemory|Occurred|GetRaisedException)|PyException_SetContext",
         )
-        .allowlist_function("PyErr_(SetRaisedException|WriteUnraisable|Clear|ExceptionMatches)|_PyFunctools_LinkedDict|_PyODict_VisitNodes")
+        .allowlist_function("PyErr_(SetRaisedException|WriteUnraisable|Clear|ExceptionMatches)|_PyFunctools_LinkedDict|PyType_ClearCache|_PyODict_VisitNodes")
         .allowlist_function(
             "PyMapping_(Check|Items)|PyObject_GetIter|PyIter_Next|PySequence_(Fast|Tuple)",
         )

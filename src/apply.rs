@@ -41,7 +41,7 @@ struct Repair {
     done: bool,
     /// It runs no Python code.
     is_reset: bool,
-    /// The table before any Python code ran: see `_PyRemap_TableStamp`.
+    /// The table before any Python code ran, or any of this round: see `_PyRemap_TableStamp`.
     stamp: u64,
 }
 
@@ -59,7 +59,7 @@ struct Trees {
     owned: Vec<Owned>,
 }
 
-/// Tables that have been put back, with what they were then.
+/// Tables that have been put back, with their stamps.
 #[derive(Default)]
 struct PutBack {
     index: AddressMap,
@@ -166,7 +166,6 @@ pub fn apply<'a>(pairs: &'a Pairs, plan: &'a Plan) -> Result<Transaction<'a>> {
     transaction.change_classes()?;
     transaction.weak = Moved::redirect(&plan.weak, pairs)?;
     plan.flags.apply();
-    transaction.namespaces_changed();
     transaction.classes_changed();
     transaction.find_iterators()?;
     transaction.deferred.tables.borrow_mut().accepting = false;
@@ -266,7 +265,8 @@ impl Transaction<'_> {
     /// Keeps what has to be known when Python code has run. To be called before any has.
     pub fn watch(&mut self) -> Result<()> {
         let repairs = &mut self.deferred.tables.borrow_mut().repairs;
-        if !repairs.is_empty() || !self.plan.bases.is_empty() {
+        let plan = self.plan;
+        if !(repairs.is_empty() && plan.bases.is_empty() && plan.namespaces.is_empty()) {
             let _ = self.plan.watched.set(Watched::of(self.pairs, self.plan)?);
         }
         for repair in repairs {
@@ -284,12 +284,17 @@ impl Transaction<'_> {
     /// run Python code.
     pub fn repair_late(&mut self) -> Result<()> {
         let mut trees = Trees::default();
+        let mut rounds = late::ROUNDS;
         for round in 0.. {
             let mut any = false;
             let Asked { late, repairs } = self.ask_late()?;
             let Some(late) = late else { break };
+            if round == 0 {
+                rounds = rounds.max(late.count());
+            }
             for repair in repairs {
                 let table = repair.object.as_ptr();
+                any |= repair.has_changed();
                 if trees.contain(table) || late.is_right(table)? {
                     continue;
                 }
@@ -303,7 +308,7 @@ impl Transaction<'_> {
                 late.repaired(table);
                 any |= !self.deferred.tables.borrow().repairs[index].state.is_null();
             }
-            if !any || round >= late.count().max(late::ROUNDS) {
+            if !any || round >= rounds {
                 break;
             }
         }
@@ -320,9 +325,13 @@ impl Transaction<'_> {
         let asked = late.ask();
         let repairs = self.deferred.tables.borrow_mut().late.take();
         asked?;
+        let mut repairs = repairs.unwrap_or_default();
+        for repair in &mut repairs {
+            repair.stamp = stamp(&repair.object);
+        }
         Ok(Asked {
             late: Some(late),
-            repairs: repairs.unwrap_or_default(),
+            repairs,
         })
     }
 
@@ -390,7 +399,16 @@ impl Transaction<'_> {
         Ok(namespaces)
     }
 
-    fn namespaces_changed(&self) {
+    /// May that run Python code?
+    pub fn namespaces_run_code(&self) -> bool {
+        self.plan.namespaces.iter().any(|class| {
+            // SAFETY: the plan owns the class.
+            unsafe { _PyType_NamespaceChangeRunsCode(class.as_ptr().cast()) != 0 }
+        })
+    }
+
+    /// Slots and caches are made anew from what is in the namespaces. May run Python code.
+    pub fn namespaces_changed(&self) {
         for class in &self.plan.namespaces {
             // SAFETY: the plan owns the class.
             unsafe { _PyType_NamespaceChanged(class.as_ptr().cast()) };
@@ -529,7 +547,6 @@ impl Transaction<'_> {
         }
         self.namespaces_changed();
         self.classes_changed();
-        put_back.stamp();
         drop(tables);
         let Lost { interrupt, error } = self.repair_after_undo(&put_back);
         // SAFETY: the exceptions are owned, and are taken over.
@@ -553,7 +570,7 @@ impl Transaction<'_> {
     fn repair_after_undo(&mut self, put_back: &PutBack) -> Lost {
         let mut lost = Lost::default();
         let mut trees = Trees::default();
-        let mut idle = 0;
+        let (mut idle, mut rounds) = (0, late::ROUNDS);
         for round in 0.. {
             let (mut any, mut failed) = (false, false);
             lost.error = None;
@@ -562,9 +579,13 @@ impl Transaction<'_> {
                 lost.keep();
                 Asked::default()
             });
+            if round == 0 {
+                rounds = rounds.max(late.as_ref().map_or(0, Late::count));
+            }
             for mut repair in repairs {
                 match &late {
                     Some(late) if !put_back.contains(repair.object.as_ptr()) => {
+                        any |= repair.has_changed();
                         match repair.repair_wrong(late, &mut trees) {
                             Ok(repaired) => any |= repaired,
                             Err(Raised) => {
@@ -576,10 +597,10 @@ impl Transaction<'_> {
                     _ => {}
                 }
             }
-            // What has failed is tried once more after all others.
+            // What has failed, since a key could not be hashed or code has changed the table again, is
+            // tried once more after all others.
             idle = if any { 0 } else { idle + 1 };
-            let rounds = late.map_or(0, |late| late.count()).max(late::ROUNDS);
-            if !(any || failed && idle < 2) || round >= rounds {
+            if !(any || failed && idle < late::ROUNDS) || round >= rounds {
                 break;
             }
         }
@@ -798,17 +819,10 @@ impl PutBack {
                 let table = Owned::of(repair.object.as_ptr());
                 let next = self.tables.len() as u32;
                 self.index.insert(table.as_ptr() as usize, next)?;
-                push(&mut self.tables, (table, 0))?;
+                push(&mut self.tables, (table, repair.stamp))?;
             }
         }
         Ok(())
-    }
-
-    /// The references in them have been put back, too.
-    fn stamp(&mut self) {
-        for (table, known) in &mut self.tables {
-            *known = stamp(table);
-        }
     }
 
     /// Is it one of these, and not changed since?
@@ -859,6 +873,11 @@ impl Repair {
             is_reset: false,
             stamp: 0,
         }
+    }
+
+    /// Has it been changed in this round? Then it may have been wrong, and copied, before.
+    fn has_changed(&self) -> bool {
+        self.stamp != stamp(&self.object)
     }
 
     /// May run Python code.

@@ -53,7 +53,8 @@ pub struct Late {
     /// The classes that have one of the tables as their namespace.
     namespaces: Vec<Owned>,
     hashed: AddressMap,
-    weak: Vec<Owned>,
+    /// Weak references, and what they refer to: its hash is asked for.
+    weak: Vec<(Owned, Owned)>,
 }
 
 impl Late {
@@ -98,7 +99,11 @@ impl Late {
             }
         }
         for reference in findings.weak.hashed {
-            push(&mut late.weak, Owned::of(reference))?;
+            // SAFETY: as above.
+            let referent = unsafe { _PyWeakref_Referent(reference) };
+            if !referent.is_null() {
+                push(&mut late.weak, (Owned::of(reference), Owned::of(referent)))?;
+            }
         }
         Ok(late)
     }
@@ -132,7 +137,7 @@ impl Late {
 
     /// Has all tables ask for a repair, and weak references for their hashes. Runs no Python code.
     pub fn ask(&self) -> Result<()> {
-        for reference in &self.weak {
+        for (reference, _) in &self.weak {
             // SAFETY: the weak reference is owned.
             unsafe { _PyWeakref_SwapHash(reference.as_ptr(), -1) };
         }
@@ -174,7 +179,7 @@ unsafe extern "C" fn is_hashed(key: Object, arg: *mut c_void) -> c_int {
 }
 
 /// How often tables are looked for that Python code has made or changed during the repair of others,
-/// or as many times as there are tables: each time one more level is right of tables that are keys of
+/// or as many times as there are tables at first: each time one more level is right of tables that are keys of
 /// each other. A key whose hash is another one each time is never right.
 pub const ROUNDS: usize = 16;
 
@@ -224,11 +229,15 @@ unsafe fn is_hashed_in_c(plan: &Plan, key: Object, parts: usize) -> Result<bool>
         if is_heap_type(kind) {
             return Ok(false);
         }
-        if (*kind).tp_traverse.is_none() {
-            return Ok(true);
-        }
         if parts == 0 {
             return Ok(false);
+        }
+        let constants = _PyRemap_CodeConstants(key);
+        if !constants.is_null() {
+            return is_hashed_in_c(plan, constants, parts - 1);
+        }
+        if (*kind).tp_traverse.is_none() {
+            return Ok(true);
         }
         let referent = _PyWeakref_Referent(key);
         if !referent.is_null() {

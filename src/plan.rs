@@ -17,7 +17,7 @@ use crate::late::Watched;
 use crate::left_behind::{Holders, LeftBehind, Place};
 use crate::mro::{Class, Conflict, Hierarchy};
 use crate::pairs::{Pair, Pairs};
-use crate::scan::{Findings, ROOTS};
+use crate::scan::{CONSTANTS, Findings, NESTED, ROOTS};
 use crate::weakrefs::Following;
 
 /// A class whose bases will be others.
@@ -935,8 +935,10 @@ impl Check<'_, '_> {
         let (holder, root) = self.place.for_c();
         let mut about = About::reference(&self.pairs.pairs[pair], self.place);
         if let Some(place) = self.constants.get(holder as usize) {
+            let is = |what| c_int::from(place & what != 0);
+            let (constant, nested) = (is(CONSTANTS), is(NESTED));
             // SAFETY: the reference is one to the old object; the pair owns the new one.
-            let status = unsafe { _PyRemap_CheckConstant(current, new, place as c_int) };
+            let status = unsafe { _PyRemap_CheckConstant(current, new, constant, nested) };
             if status < 0 {
                 return self.refusals.note(status, about);
             }

@@ -19,9 +19,10 @@ pub fn repair<'a>(mut transaction: Transaction<'a>) -> Result<Transaction<'a>> {
     let Order { tables, tangled } = innermost_first(&transaction)?;
     transaction.watch()?;
     let rest = repair_in_c(&mut transaction, &tables)?;
-    if !rest.is_empty() || transaction.bases_run_code()? {
+    if !rest.is_empty() || transaction.bases_run_code()? || transaction.namespaces_run_code() {
         transaction.expect_code();
     }
+    transaction.namespaces_changed();
     transaction.change_bases()?;
     for &index in &rest {
         transaction.repair(index)?;
@@ -63,7 +64,9 @@ fn settle(transaction: &mut Transaction<'_>, tables: &[usize]) -> Result<()> {
         let before = hashes(transaction, tables)?;
         transaction.plan.weak.forget_hashes();
         for &index in tables {
-            transaction.repair_again(index)?;
+            if !transaction.is_reset(index) {
+                transaction.repair_again(index)?;
+            }
         }
         if hashes(transaction, tables)? == before {
             return Ok(());

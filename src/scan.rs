@@ -97,6 +97,11 @@ pub fn scan(pairs: &Pairs) -> Result<Findings> {
         }
     }
 
+    if strings {
+        // Its entries own the names with which they were found.
+        // SAFETY: drops strings only.
+        unsafe { PyType_ClearCache() };
+    }
     let filter = Filter::new(&pairs.index)?;
     let mut walk = Walk::new(pairs, &filter, depth, strings);
     walk.constants = constants.then(AddressMap::default);
@@ -415,23 +420,29 @@ fn constants_changed(value_hashed: &AddressMap) -> Result<bool> {
     Ok(false)
 }
 
-/// What [`Findings::constants`] says of a tuple: the constants of code, or a tuple in them.
-pub const CONSTANTS: u32 = 0;
-pub const NESTED: u32 = 1;
+/// What [`Findings::constants`] says of a tuple: the constants of code, or a tuple in them, or both.
+pub const CONSTANTS: u32 = 1;
+pub const NESTED: u32 = 2;
+
+fn note(known: &mut AddressMap, tuple: Object, what: u32) -> Result<()> {
+    if let Some(before) = known.insert(tuple as usize, what)? {
+        known.replace(tuple as usize, before | what);
+    }
+    Ok(())
+}
 
 /// Notes the tuple of the constants of a code object, and the tuples in it.
 ///
 /// # Safety
 /// `constants` is a tuple that is alive, and no Python code runs.
 unsafe fn note_constants(known: &mut AddressMap, constants: Object) -> Result<()> {
-    known.insert(constants as usize, CONSTANTS)?;
+    note(known, constants, CONSTANTS)?;
     // SAFETY: by contract; what is in a living tuple is alive.
     unsafe {
         for at in 0..PyTuple_Size(constants) {
             let item = PyTuple_GetItem(constants, at);
             if is_exact(item, &raw mut PyTuple_Type) {
-                known.insert(item as usize, NESTED)?;
-                known.replace(item as usize, NESTED);
+                note(known, item, NESTED)?;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! What nobody thought of: random remaps of everything, memory that runs out, swaps while CPython's
-//! tests run, and random heaps that are compared with a model of the contract.
+//! tests run, random Python code in the middle of a remap, and random heaps that are compared with a
+//! model of the contract.
 //!
 //! A short run of each script; their long runs are in their `--help`. Those on the build with
 //! AddressSanitizer run with `cargo xtask test --flavour asan`.
@@ -99,6 +100,18 @@ fn the_debug_build_does_to_random_heaps_what_the_model_says() -> Result<()> {
     script_says("debug", "fuzz/model.py", graphs, ": 0 problems")
 }
 
+#[test]
+fn what_runs_in_the_middle_of_a_remap_leaves_all_tables_of_the_release_build_in_order() -> Result<()>
+{
+    script_says("release", "fuzz/window.py", &[], ": 0 problems")
+}
+
+#[test]
+fn what_runs_in_the_middle_of_a_remap_leaves_all_tables_of_the_debug_build_in_order() -> Result<()>
+{
+    script_says("debug", "fuzz/window.py", &[], ": 0 problems")
+}
+
 mod asan {
     use super::*;
 
@@ -136,6 +149,13 @@ mod asan {
     #[ignore = "needs the asan build"]
     fn a_swap_done_twice_is_invisible() -> Result<()> {
         script_says("asan", "fuzz/storm.py", FILES, ", 0 fail")
+    }
+
+    #[test]
+    #[ignore = "needs the asan build"]
+    fn what_runs_in_the_middle_of_a_remap_leaves_all_tables_in_order() -> Result<()> {
+        let remaps = &["--remaps", "500"];
+        script_says("asan", "fuzz/window.py", remaps, ": 0 problems")
     }
 
     #[test]

@@ -756,5 +756,23 @@ class DefaultDictTests(RemapTestCase):
         self.assertEqual(c.most_common(1), [(pairs.new, 2)])
 
 
+class MethodCacheTests(RemapTestCase):
+    """Its entries own the names with which they were found."""
+
+    def test_name_that_has_been_looked_up(self):
+        for look in getattr, lambda *args: hasattr(*args[:2]):
+            for invalidate in False, True:
+                class Visitor:
+                    pass
+                pairs = Pairs(fresh_str("visit_this"), fresh_str("visit_that"))
+                look(Visitor(), pairs.old, None)
+                if invalidate:
+                    Visitor.other = 1
+                names = [pairs.old]
+                result = gc.remap(pairs.list, strict=True)
+                self.assertEqual(result.left_behind, (0,))
+                self.assertIs(names[0], pairs.new)
+
+
 if __name__ == "__main__":
     main()

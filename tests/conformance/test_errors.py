@@ -586,6 +586,7 @@ class RollbackTests(RemapTestCase):
         pairs = self.make_pairs()
         world = World(pairs)
         gc.collect()
+        sys._clear_internal_caches()    # as a remap of a string does
         total = sys.gettotalrefcount() if DEBUG else 0
         Explosive.arm(**armed)
         try:

@@ -1382,44 +1382,168 @@ class WindowTests(RemapTestCase):
 
     def test_key_that_is_there_twice_when_the_change_is_undone(self):
         self.check_script("""
+            class Number:
+                def __init__(self, value): self.value = value
+                def __hash__(self): return self.value
+                def __eq__(self, other): return self is other
             for kind in dict, collections.OrderedDict:
-                twice = 0
-                for attempt in range(40):
-                    old, new = O(), O()
-                    table = kind([("a", 1), (old, 2), (Key((old,)), 3), ("b", 4)])
-                    def act(call):
-                        if call == 1:
-                            # Found by chance where the old hash leads to.
-                            table[new] = 5
-                            raise ZeroDivisionError
-                    remap((old, new))
-                    assert [*table] == [*dict.keys(table)], table
-                    assert [*table][1] is old, table
-                    assert all(key in table for key in table), table
-                    if len(table) == 5:
-                        twice += 1
-                        assert [*table][4] is new and table[new] == 5, table
-                assert twice, kind
+                old, new = Number(1), Number(2)
+                table = kind([(5, 1), (old, 2), (Key(7), 3), (6, 4)])
+                def act(call):
+                    if call == 1:
+                        table[new] = 5
+                        raise ZeroDivisionError
+                remap((old, new))
+                assert [*table] == [*dict.keys(table)], table
+                assert [*table][1] is old and len(table) == 5, table
+                assert [*table][4] is new and table[new] == 5, table
+                assert all(key in table for key in table), table
             """)
 
     def test_future_that_is_initialized_again(self):
         self.check_script("""
             import asyncio
             loop = asyncio.new_event_loop()
-            for last in 1, 2:
+            for last, fail in (1, False), (2, False), (1, True), (2, True):
                 old, new = O(), O()
                 a, b = ValueError(1), ValueError(2)
+                # These refer to each other, and are repaired more than once.
+                tangled = Key(old), Key(old)
+                sets = [frozenset([key]) for key in tangled]
+                tangled[0].other, tangled[1].other = sets[1], sets[0]
                 first = [{Key(old): 1} for i in range(2)]
                 future = asyncio.Future(loop=loop)
                 future.set_exception(a)
                 future.exception()
                 def act(call):
-                    if call == last: future.__init__(loop=loop)
+                    if call == last:
+                        future.__init__(loop=loop)
+                        if fail: raise ZeroDivisionError
                 pairs = [(old, new), (a, b)]
                 del a, b
                 remap(*pairs)
                 assert not future.done()
+                future.set_exception(ValueError(3))
+                future.exception()
             loop.close()
+            """)
+
+    def test_names_that_are_compared_in_python(self):
+        """Slots of classes are updated when the references have been changed."""
+        self.check_script("""
+            class Name:
+                def __init__(self, text): self.text = text
+                def __hash__(self): return hash(self.text)
+                def __eq__(self, other):
+                    if todo: todo[0]()
+                    return self is other
+            for fail in False, True:
+                todo, copies = [], []
+                h1, h2 = (lambda self: 1), (lambda self: 2)
+                A = type("A", (), {"__hash__": h1, Name("__hash__"): 1,
+                                   Name("__len__"): 2})
+                old, new = O(), O()
+                keys = A(), Key(old)
+                table = dict.fromkeys(keys)
+                iterators = [iter({A(), 1, 2}) for i in range(100)]
+                def look():
+                    iterators.clear()
+                    copies.append([bytes(48) for i in range(100)])
+                    copies.append(dict.fromkeys(keys))
+                    table.update(dict.fromkeys([frozenset(keys)]))
+                todo.append(look)
+                def act(call):
+                    if call == 5 and fail: raise ZeroDivisionError
+                pairs = [(h1, h2), (old, new)]
+                del h1, h2
+                remap(*pairs)
+                todo.clear()
+                assert len(copies) > 1
+                for copy in copies[1::2] + [table]:
+                    assert all(key in copy for key in copy), (fail, copy)
+            """)
+
+    def test_code_with_a_constant_that_is_hashed_in_python(self):
+        self.check_script("""
+            def f(): pass
+            for fail in False, True:
+                old, new = O(), O()
+                code = f.__code__.replace(co_consts=(Key(old),))
+                tables = [{code: 1}, {Key(old): 1}, {code}]
+                copies = []
+                def act(call):
+                    if call < 4: copies.extend([dict(tables[0]), {*tables[1]}])
+                    if call == 4 and fail: raise ZeroDivisionError
+                remap((old, new))
+                assert copies
+                for table in tables + copies:
+                    assert all(key in table for key in table), fail
+            """)
+
+    def test_weak_key_that_dies_while_it_is_looked_at(self):
+        self.check_script("""
+            import sys
+            lost = []
+            sys.unraisablehook = lost.append
+            for fail in False, True:
+                for last in range(2, 8):
+                    old, new = O(), O()
+                    first = [{Key(old): 1} for i in range(3)]
+                    weak = weakref.WeakKeyDictionary()
+                    alive = []
+                    def act(call):
+                        if call == 1:
+                            alive.append(Key(old if fail else new))
+                            weak[alive[0]] = 1
+                        if call == 2 and fail: raise ZeroDivisionError
+                        if call == last: alive.clear()
+                    remap((old, new))
+                    alive.clear()
+                    assert not weak.data and not lost, (fail, last, lost)
+            """)
+
+    def test_strings_in_the_place_of_keys_that_are_looked_at(self):
+        self.check_script("""
+            for n in range(3, 30):
+                old, new = O(), O()
+                first = [{Key(old): 1} for i in range(2)]
+                table = {}
+                class Other:
+                    def __hash__(self):
+                        if on:
+                            table.clear()
+                            table.update(dict.fromkeys(map(str, range(n))))
+                        return hash(self.value)
+                    def __eq__(self, other): return self is other
+                on = False
+                def act(call):
+                    global on
+                    if call == 1:
+                        for i in range(n):
+                            key = Other()
+                            key.value = new
+                            table[key] = 1
+                        on = True
+                remap((old, new))
+                on = False
+            """)
+
+    def test_hash_that_copies_a_table_each_time(self):
+        self.check_script("""
+            copies = []
+            class Other:
+                def __init__(self, value): self.value = value
+                def __hash__(self):
+                    if on: copies.append(dict(table))
+                    return hash(self.value) + len(copies)
+                def __eq__(self, other): return self is other
+            on = False
+            old, new = O(), O()
+            table = {Key(old): 1, Other(old): 2}
+            on = True
+            remap((old, new))
+            on = False
+            assert len(copies) < 10000
             """)
 
     def test_unbounded_cache_of_a_function_that_is_replaced(self):

@@ -2254,6 +2254,41 @@ class CompiledMeanwhileTests(SafetyTestCase):
                     attempt(exec, code, {})
             """)
 
+    def test_constants_that_are_a_constant(self):
+        self.check("""
+            def f(x, y): pass
+            def g(): return f(x=1, y=2)
+            constants = g.__code__.co_consts
+            names = next(x for x in constants if type(x) is tuple)
+            other = compile(ast.fix_missing_locations(ast.Expression(
+                ast.Constant(constants))), "x", "eval")
+            another = f.__code__.replace(co_consts=(None, constants))
+            for new in 12345, (names[0], 3), (names[0],):
+                assert type(remap((names, new))) is TypeError
+                attempt(g)
+            """)
+
+    def test_constants_that_have_been_read_before_the_code(self):
+        self.check("""
+            import io, marshal
+            def f(x, y): pass
+            def g(): return f(x=1, y=2)
+            class File:
+                def __init__(self, data): self.file = io.BytesIO(data)
+                def read(self, n): return self.file.read(n)
+                def readinto(self, buffer):
+                    for found in gc.get_objects():
+                        if type(found) is tuple and found == ("x", "y"):
+                            if found is not names: remap((found, 12345))
+                    return self.file.readinto(buffer)
+            names = next(x for x in g.__code__.co_consts if type(x) is tuple)
+            read = marshal.load(File(marshal.dumps((g.__code__.co_consts, g.__code__))))
+            attempt(exec, read[1], {"f": f})
+            assert read[1].co_consts == g.__code__.co_consts
+            del read
+            gc.collect()
+            """)
+
     def test_names_that_are_constants_as_well(self):
         # One tuple or one string would do for both, if it were for the compiler.
         self.check("""
