@@ -179,8 +179,8 @@ unsafe extern "C" fn is_hashed(key: Object, arg: *mut c_void) -> c_int {
 }
 
 /// How often tables are looked for that Python code has made or changed during the repair of others,
-/// or as many times as there are tables at first: each time one more level is right of tables that are keys of
-/// each other. A key whose hash is another one each time is never right.
+/// or as many times as there are tables at first: each time one more level is right of tables that
+/// are keys of each other. A key whose hash is another one each time is never right.
 pub const ROUNDS: usize = 16;
 
 /// How deep the parts of a key are looked into.
