@@ -175,12 +175,13 @@ class SafetyTests(SafetyTestCase):
                         setattr(node, field, strings[-1])
             namespace = compiled(tree, *[(s, i) for i, s in enumerate(strings)])
             assert namespace["C_"].m_.__kwdefaults__
-            # What is going to be a constant of code, found by the collector.
-            replaced = []
+            # What is going to be a constant of code is not found by the collector.
+            shown, found = [], []
             def show(*args):
+                shown.append(args)
                 for x in gc.get_objects():
                     if type(x) is tuple and x == ("alp" + "ha", "be" + "ta"):
-                        replaced.append(remap((x, 5)))
+                        found.append(remap((x, 5)))
             warnings.showwarning = show
             namespace = {"f": lambda **kwargs: kwargs}
             exec(compile(textwrap.dedent('''
@@ -188,6 +189,7 @@ class SafetyTests(SafetyTestCase):
                     return f(alpha=3, beta=4)
                     (lambda: 1())
                 '''), "x", "exec"), namespace)
+            assert shown and not found
             assert namespace["g"]() == {"alpha": 3, "beta": 4}
             # A program may have these lists when the compiler is done with them.
             import _symtable
