@@ -492,7 +492,8 @@ impl Transaction<'_> {
             .map(|index| index as usize)
     }
 
-    /// From here on nothing can be undone. Runs no Python code.
+    /// From here on nothing can be undone. Runs no Python code but that by which keys of a namespace
+    /// that are no strings are compared with names: all tables are right by then.
     pub fn commit(mut self) -> Committed {
         self.committed = true;
         self.namespaces_repaired();
@@ -598,7 +599,7 @@ impl Transaction<'_> {
                 }
             }
             // What has failed, since a key could not be hashed or code has changed the table again, is
-            // tried once more after all others.
+            // tried again, after all others.
             idle = if any { 0 } else { idle + 1 };
             if !(any || failed && idle < late::ROUNDS) || round >= rounds {
                 break;
@@ -739,13 +740,21 @@ fn restoring(
     }
 }
 
+/// What stores the reference in the end: below a field that is asked first.
+fn innermost(mut change: changeproc, mut slot: *mut c_void) -> (changeproc, *mut c_void) {
+    while same_change(change, PyObject_ChangeField) {
+        // SAFETY: with this changeproc the slot is a `PyChangeField`.
+        (change, slot) = unsafe {
+            let field = &*slot.cast::<PyChangeField>();
+            (field.change, field.slot)
+        };
+    }
+    (change, slot)
+}
+
 /// Does it store a reference and nothing else, so that it need not know of another hash?
 pub fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
-    if same_change(change, PyObject_ChangeField) {
-        // SAFETY: with this changeproc the slot is a `PyChangeField`.
-        let field = unsafe { &*slot.cast::<PyChangeField>() };
-        return is_plain(field.change, field.slot);
-    }
+    let (change, _) = innermost(change, slot);
     same_change(change, PyObject_ChangeRef)
         || same_change(change, PyObject_ChangeType)
         || same_change(change, _PyDict_ChangeManagedDict)
@@ -753,26 +762,17 @@ pub fn is_plain(change: changeproc, slot: *mut c_void) -> bool {
 
 /// A number for the changeproc that changes a reference; another one may have the same.
 fn kind_of(change: changeproc, slot: *mut c_void) -> u16 {
-    if same_change(change, PyObject_ChangeField) {
-        // SAFETY: with this changeproc the slot is a `PyChangeField`.
-        let field = unsafe { &*slot.cast::<PyChangeField>() };
-        return kind_of(field.change, field.slot);
-    }
+    let (change, _) = innermost(change, slot);
     let address = change.map_or(0, |change| change as usize);
     (address >> 4) as u16 ^ (address >> 20) as u16
 }
 
 /// The address of a reference that is kept in a `PyObject *`, or 0.
 fn address_of(change: changeproc, slot: *mut c_void) -> usize {
-    if same_change(change, PyObject_ChangeRef) {
-        return slot as usize;
+    match innermost(change, slot) {
+        (change, slot) if same_change(change, PyObject_ChangeRef) => slot as usize,
+        _ => 0,
     }
-    if same_change(change, PyObject_ChangeField) {
-        // SAFETY: with this changeproc the slot is a `PyChangeField`.
-        let field = unsafe { &*slot.cast::<PyChangeField>() };
-        return address_of(field.change, field.slot);
-    }
-    0
 }
 
 impl Tables {
