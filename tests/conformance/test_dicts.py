@@ -707,12 +707,49 @@ class OrderedDictTests(RemapTestCase):
         it = iter(d)
         self.assertEqual(next(it), "a")
         self.remap(pairs)
-        try:
-            rest = list(it)
-        except (RuntimeError, KeyError):
-            pass
-        else:
-            self.assertEqual(rest, [pairs.new, "c"])
+        self.assertRaises(RuntimeError, list, it)
+
+    def test_iteration_over_one_that_is_replaced(self):
+        make = collections.OrderedDict
+        new = [make(c=3, d=4, e=5), make(a=1, b=2, c=3), make(c=3, b=2, a=1),
+               make(a=1)]
+        for view in "keys", "values", "items", "__reversed__":
+            for replacement in new:
+                with self.subTest(view, replacement=replacement):
+                    pairs = Pairs(make(a=1, b=2, c=3), replacement)
+                    it = iter(getattr(pairs.old, view)())
+                    next(it)
+                    done = iter(getattr(pairs.old, view)())
+                    self.assertEqual(len(list(done)), 3)
+                    self.remap(pairs)
+                    self.assertRaises(RuntimeError, next, it)
+                    self.assertEqual(list(it), [])
+                    self.assertEqual(list(done), [])
+
+    def test_iteration_over_one_that_is_replaced_twice(self):
+        make = collections.OrderedDict
+        a, b = make(a=1, b=2, c=3), make(d=4, e=5, f=6)
+        b["g"] = 7
+        del b["g"]
+        it = iter(a)
+        next(it)
+        gc.remap([(a, b), (b, a)])
+        gc.remap([(a, b), (b, a)])
+        self.assertRaises(RuntimeError, next, it)
+
+    def test_iteration_over_one_that_was_not_replaced_after_all(self):
+        class Raises:
+            def __hash__(self):
+                raise ZeroDivisionError
+        make = collections.OrderedDict
+        pairs, other = Pairs(make(a=1, b=2), make(c=1, d=2)), Pairs(Thing(), Raises())
+        table = {other.old: 1}
+        it = iter(pairs.old)
+        self.assertEqual(next(it), "a")
+        with self.assertRaises(ZeroDivisionError):
+            gc.remap([*pairs.list, *other.list])
+        self.assertEqual(table, {other.old: 1})
+        self.assertEqual(list(it), ["b"])
 
     def test_iteration_when_a_repair_is_undone(self):
         class Raises:

@@ -1215,11 +1215,13 @@ class ExceptionTests(RemapTestCase):
         self.assertIsInstance(group, Exception)
         self.assertIs(group.exceptions[0], pairs.new)
 
-    def test_cause_of_itself(self):
-        exc = ValueError()
-        exc.__cause__ = KeyError()
-        self.refused(Pairs(exc.__cause__, exc), TypeError,
-                     "must be BaseException, not the object itself")
+    def test_exception_that_would_be_its_own_cause(self):
+        for name in "__cause__", "__context__":
+            with self.subTest(name):
+                exc = ValueError()
+                setattr(exc, name, KeyError())
+                self.refused(Pairs(getattr(exc, name), exc), TypeError,
+                             "must be BaseException, not the object itself")
 
     def test_arguments_tuple(self):
         exc = ValueError(1)
