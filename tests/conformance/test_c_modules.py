@@ -809,6 +809,29 @@ class DatetimeTests(RemapTestCase):
         self.assertIs(type(zone), Later)
         self.check_found(zone, moments, table, nested)
 
+    def test_class_of_a_tzinfo_that_is_hashed_by_identity(self):
+        def zone_class(hours):
+            class Zone(datetime.tzinfo):
+                def utcoffset(self, moment):
+                    return datetime.timedelta(hours=hours)
+            return Zone
+        for how in "remap", "assignment":
+            with self.subTest(how):
+                pairs = Pairs(zone_class(1), zone_class(5))
+                zone = pairs.old()
+                moment = datetime.datetime(2020, 1, 1, tzinfo=zone)
+                table = {moment: 1}
+                if how == "remap":
+                    gc.remap(pairs.list)
+                else:
+                    zone.__class__ = pairs.new
+                self.assertIs(type(zone), pairs.new)
+                # It keeps the hash that it knows, so it is found itself.
+                self.assertIn(moment, table)
+                again = datetime.datetime(2020, 1, 1, tzinfo=zone)
+                self.assertEqual(again, moment)
+                self.assertNotIn(again, table)
+
     def test_hash_of_a_tzinfo_is_undone(self):
         class Raises(datetime.timedelta):
             def __hash__(self):
