@@ -294,8 +294,8 @@ impl Transaction<'_> {
             }
             for repair in repairs {
                 let table = repair.object.as_ptr();
-                any |= repair.has_changed();
                 if trees.contain(table) || late.is_right(table)? {
+                    any |= repair.has_changed();
                     continue;
                 }
                 trees.add(table)?;
@@ -306,7 +306,7 @@ impl Transaction<'_> {
                 };
                 self.repair(index)?;
                 late.repaired(table);
-                any |= !self.deferred.tables.borrow().repairs[index].state.is_null();
+                any |= self.deferred.tables.borrow().repairs[index].has_changed();
             }
             if !any || round >= rounds {
                 break;
@@ -586,9 +586,8 @@ impl Transaction<'_> {
             for mut repair in repairs {
                 match &late {
                     Some(late) if !put_back.contains(repair.object.as_ptr()) => {
-                        any |= repair.has_changed();
                         match repair.repair_wrong(late, &mut trees) {
-                            Ok(repaired) => any |= repaired,
+                            Ok(changed) => any |= changed,
                             Err(Raised) => {
                                 failed = true;
                                 lost.keep();
@@ -875,9 +874,11 @@ impl Repair {
         }
     }
 
-    /// Has it been changed in this round? Then it may have been wrong, and copied, before.
+    /// Has it been changed in this round, by its repair or by Python code? Then it may have been wrong,
+    /// and copied, before. To be asked when all that may run has run: a key that is hashed can have
+    /// emptied the table.
     fn has_changed(&self) -> bool {
-        self.stamp != stamp(&self.object)
+        !self.state.is_null() || self.stamp != stamp(&self.object)
     }
 
     /// May run Python code.
@@ -890,18 +891,18 @@ impl Repair {
         Ok(())
     }
 
-    /// Repairs a table for good if it is wrong: has anything been done? May run Python code.
+    /// Repairs a table for good if it is wrong: has it been changed in this round? May run Python code.
     fn repair_wrong(&mut self, late: &Late, trees: &mut Trees) -> Result<bool> {
         let table = self.object.as_ptr();
         if trees.contain(table) || late.is_right(table)? {
-            return Ok(false);
+            return Ok(self.has_changed());
         }
         self.run()?;
-        let any = !self.state.is_null();
+        let changed = self.has_changed();
         self.end(Py_REPAIR_FINISH);
         late.repaired(table);
         trees.add(table)?;
-        Ok(any)
+        Ok(changed)
     }
 
     fn end(&mut self, step: PyRepairStep) {

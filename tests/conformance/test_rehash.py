@@ -1176,6 +1176,31 @@ class WindowTests(RemapTestCase):
                     gc.collect()
             """)
 
+    def test_table_that_is_copied_and_emptied_while_it_is_asked(self):
+        self.check_script("""
+            copies = 0
+            for filed in range(1, 8):
+                for fails in False, True:
+                    for copied in range(filed + 1, 20):
+                        old, new = O(), O()
+                        tables = [{Key(old): 1} for i in range(4)]
+                        key, late, made = Key(old), {}, []
+                        def act(call):
+                            global copies
+                            if call == filed:
+                                late[key] = 1
+                                if fails: raise ZeroDivisionError
+                            if call == copied and late:
+                                copies += 1
+                                made.extend([frozenset(late), dict(late)])
+                                late.clear()
+                        remap((old, new))
+                        for table in made:
+                            assert [*table] == [key]
+                            assert key in table, (filed, fails, copied)
+            assert copies > 20, copies
+            """)
+
     def test_nested_tables_that_are_made(self):
         self.check_script("""
             old, new = O(), O()
