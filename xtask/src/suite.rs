@@ -36,7 +36,12 @@ pub fn run(project: &Project, jobs: usize) -> Result<()> {
         patched.extend(run_again(project, Flavour::Release, &unsteady)?);
     }
     let outcome = |outcomes: &Outcomes, name| outcomes.get(name).copied().unwrap_or("absent");
-    let differences: Vec<_> = differing(&unpatched, &patched)
+    let (added, differing): (Vec<_>, Vec<_>) = differing(&unpatched, &patched)
+        .into_iter()
+        .partition(|name| {
+            outcome(&unpatched, *name) == "absent" && outcome(&patched, *name) == "passed"
+        });
+    let differences: Vec<_> = differing
         .into_iter()
         .map(|name| {
             let (before, after) = (outcome(&unpatched, name), outcome(&patched, name));
@@ -44,10 +49,11 @@ pub fn run(project: &Project, jobs: usize) -> Result<()> {
         })
         .collect();
     let path = project.root.join(REPORT);
-    fs::write(&path, report(project, &patched, &differences)?)?;
+    fs::write(&path, report(project, &patched, &added, &differences)?)?;
     println!(
-        "{} tests, {} differences: {}",
+        "{} tests, {} added by the patches, {} differences: {}",
         patched.len(),
+        added.len(),
         differences.len(),
         project.show(&path)
     );
@@ -69,7 +75,13 @@ fn file_of(name: &str) -> Option<String> {
     name.split('.').nth(1).map(str::to_owned)
 }
 
-fn report(project: &Project, patched: &Outcomes, differences: &[String]) -> Result<String> {
+/// `added` are the tests that only the patched interpreter has, and passes.
+fn report(
+    project: &Project,
+    patched: &Outcomes,
+    added: &[&String],
+    differences: &[String],
+) -> Result<String> {
     let commit = Git::at(&project.root).run(["rev-parse", "--short", "HEAD"])?;
     let date = proc::text(proc::command("date").args(["-u", "+%Y-%m-%d"]))?;
     let mut counts = BTreeMap::new();
@@ -95,6 +107,12 @@ fn report(project: &Project, patched: &Outcomes, differences: &[String]) -> Resu
         counts = counts.join(", "),
         n = differences.len(),
     );
+    if !added.is_empty() {
+        text.push_str("\nTests that the patches add, and that pass:\n\n");
+        for name in added {
+            text.push_str(&format!("* `{name}`\n"));
+        }
+    }
     if !differences.is_empty() {
         text.push_str("\n| test | unpatched | patched |\n| --- | --- | --- |\n");
         text.push_str(&differences.join("\n"));
