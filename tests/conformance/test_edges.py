@@ -1808,9 +1808,7 @@ def measure(names, times):
             ("blocks", blocks, 30), ("references", references, 30),
             # Pages of 4 KiB: less than what leaking 64 bytes a call takes.
             ("pages", pages, max(times // 2 * 64 // 4096, 16))):
-        # What leaks grows all the time; resident pages also come and go, so that
-        # one mark says less than the highest of the first half.
-        if values[-1] - max(values[1:5]) > allowed:
+        if values[-1] - values[4] > allowed:
             problems.append((name, values))
     print(problems or "flat")
 
